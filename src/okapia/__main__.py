@@ -1,0 +1,5 @@
+"""`python -m okapia` is the command `okapia`."""
+
+from okapia.cli.main import main
+
+main()

@@ -1,0 +1,124 @@
+"""The composition root: settings become objects, objects become a service, a service an app.
+
+Only this file knows everything.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+
+from okapia import __version__
+from okapia.dialects.base import Context, Limits, discover
+from okapia.domain.errors import InvalidSettings
+from okapia.domain.types import ModelChoice
+from okapia.models.card import builtin_cards
+from okapia.models.registry import Registry
+from okapia.models.runtime import EngineChoice, Load, Runtime, usable_cores
+from okapia.models.store import ModelStore
+from okapia.models.tuning import load_choice
+from okapia.pipeline.scheduler import Scheduler
+from okapia.service import Service
+from okapia.settings import Settings
+from okapia.vision.decode import DecodePolicy, Scaling, Truncated
+
+_GPU_WORKERS_PER_CORE = 4
+_EVICTION_INTERVAL_S = 30
+
+
+def engine_choice(settings: Settings) -> EngineChoice:
+    """Decide engine, precision and device: what is set, else what was measured, else ONNX Runtime f32."""
+    measured = load_choice(settings.home) if settings.device == "cpu" else None
+    default = measured or EngineChoice(device=settings.device)
+    engine = default.engine if settings.engine == "auto" else settings.engine
+    if settings.precision != "auto":
+        return EngineChoice(engine, settings.precision, settings.device)
+    precision = default.precision if engine == default.engine else "f32"
+    return EngineChoice(engine, precision, settings.device)
+
+
+def build_service(settings: Settings) -> Service:
+    """Put the objects below HTTP together. Loads no model; close the service when done."""
+    load = Load()
+    cores = usable_cores()
+    per_core = 1 if settings.device == "cpu" else _GPU_WORKERS_PER_CORE
+    registry = Registry(
+        builtin_cards(),
+        store=ModelStore(settings.models_dir),
+        runtime=Runtime(engine_choice(settings), load=load, cores=cores),
+        canvases=settings.canvases,
+        idle_s=settings.model_idle_s,
+    )
+    return Service(
+        registry=registry,
+        scheduler=Scheduler(
+            workers=settings.workers or cores * per_core, depth=settings.queue_depth, load=load
+        ),
+        policy=DecodePolicy(
+            max_pixels=settings.max_pixels,
+            truncated=Truncated(settings.truncated),
+            scaling=Scaling(settings.scaling),
+        ),
+        choice=ModelChoice(settings.detector, settings.classifier or None),
+        deadline_s=settings.deadline_s,
+    )
+
+
+def build_app(settings: Settings, service: Service) -> FastAPI:
+    """Make the web application around a service, which is closed when the application stops.
+
+    Raises:
+        InvalidSettings: two dialects claim one path.
+    """
+    app = FastAPIOffline(
+        title="Okapia",
+        version=__version__,
+        summary="The camera-trap image API that you run yourself.",
+        lifespan=_lifespan(settings, service),
+    )
+    context = Context(service, Limits(max_body_bytes=settings.max_body_bytes), settings.threshold)
+    owners: dict[tuple[str, str], str] = {}
+    for dialect in discover():
+        router = dialect.build(context)
+        _claim(router, dialect.name, owners)
+        app.include_router(router)
+    return app
+
+
+def _claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> None:
+    """Note which dialect owns which method and path; two owners stop the start."""
+    for route in router.routes:
+        if not isinstance(route, APIRoute):
+            continue
+        for method in sorted(route.methods):
+            owner = owners.setdefault((method, route.path), name)
+            if owner != name:
+                raise InvalidSettings(f"{method} {route.path} is claimed by {owner} and by {name}")
+
+
+def _lifespan(settings: Settings, service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Size the thread pool on purpose, drop idle models now and then, close the service at the end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # One thread a waiting picture, and some for calls that do not wait: the queue's own
+        # limit must be reached before the pool's, so that a full server says 503.
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = settings.queue_depth + service.workers + 16
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_evict_now_and_then, service)
+            yield
+            tasks.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(service.close)
+
+    return lifespan
+
+
+async def _evict_now_and_then(service: Service) -> None:
+    while True:
+        await anyio.sleep(_EVICTION_INTERVAL_S)
+        service.evict_idle()

@@ -1,0 +1,148 @@
+"""`okapia doctor`: what is here, what is missing, and what to do about it."""
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from okapia.settings import Settings
+
+GB = 1_000_000_000
+DISK_NEEDED = 1 * GB
+"""Pulling lite needs the archives (203 MB), the converted networks (54 MB) and some air."""
+MEMORY_NEEDED = 1 * GB
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `advice` says what to do when the state is not `ok`."""
+
+    subject: str
+    state: Literal["ok", "warning", "failed"]
+    fact: str
+    advice: str = ""
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+) -> None:
+    """Check this installation; exit code 1 when something must be done."""
+    from okapia.settings import load_settings  # noqa: PLC0415 - keeps `okapia --help` instant
+
+    settings = load_settings()
+    findings = [finding for check in _CHECKS for finding in check(settings)]
+    if as_json:
+        typer.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        for finding in findings:
+            typer.echo(_line(finding))
+    raise typer.Exit(1 if any(finding.state == "failed" for finding in findings) else 0)
+
+
+def _line(finding: Finding) -> str:
+    text = f"{finding.state:8} {finding.subject:10} {finding.fact}"
+    return f"{text}\n{'':20}-> {finding.advice}" if finding.advice else text
+
+
+def _versions(_: "Settings") -> Iterator[Finding]:
+    from okapia import __version__  # noqa: PLC0415
+    from okapia.models.runtime import installed_engines  # noqa: PLC0415
+
+    python = platform.python_version()
+    yield Finding(
+        "versions", "ok", f"okapia {__version__}, Python {python} on {platform.platform(terse=True)}"
+    )
+    engines = installed_engines()
+    if {"onnxruntime", "onnxruntime-gpu"} <= set(engines):
+        yield Finding(
+            "engines",
+            "failed",
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other",
+            f"{Path(sys.executable).name} -m pip uninstall onnxruntime onnxruntime-gpu; then install one",
+        )
+    else:
+        yield Finding("engines", "ok", ", ".join(f"{name} {version}" for name, version in engines.items()))
+
+
+def _home(settings: "Settings") -> Iterator[Finding]:
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / ".doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        yield Finding(
+            "home", "failed", f"{home}: {error.strerror}", "set OKAPIA_HOME to a folder that you may write"
+        )
+        return
+    yield Finding("home", "ok", str(home))
+    free = shutil.disk_usage(home).free
+    if free < DISK_NEEDED:
+        yield Finding(
+            "disk",
+            "failed",
+            f"{free / GB:.1f} GB free",
+            f"free {DISK_NEEDED / GB:.0f} GB or move OKAPIA_HOME",
+        )
+    else:
+        yield Finding("disk", "ok", f"{free / GB:.1f} GB free")
+
+
+def _memory(_: "Settings") -> Iterator[Finding]:
+    import psutil  # noqa: PLC0415
+
+    memory = psutil.virtual_memory()
+    fact = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB available"
+    if memory.available < MEMORY_NEEDED:
+        yield Finding("memory", "warning", fact, "close other programs, or set OKAPIA_WORKERS=1")
+    else:
+        yield Finding("memory", "ok", fact)
+
+
+def _models(settings: "Settings") -> Iterator[Finding]:
+    from okapia.domain.errors import ModelError  # noqa: PLC0415
+    from okapia.models.store import ModelStore  # noqa: PLC0415
+
+    store = ModelStore(settings.models_dir)
+    wanted = [*settings.detector.split("+"), *([settings.classifier] if settings.classifier else [])]
+    for model_id in wanted:
+        subject = "model"
+        if store.find(model_id) is None:
+            yield Finding(subject, "failed", f"{model_id} is not installed", f"okapia models pull {model_id}")
+            continue
+        try:
+            store.verify(model_id)
+        except ModelError as error:
+            yield Finding(
+                subject, "failed", str(error), f"okapia models remove {model_id}, then pull it again"
+            )
+        else:
+            yield Finding(subject, "ok", f"{model_id} is installed and its checksum is right")
+
+
+def _device(settings: "Settings") -> Iterator[Finding]:
+    from okapia.app import engine_choice  # noqa: PLC0415
+    from okapia.models.runtime import usable_cores  # noqa: PLC0415
+    from okapia.models.tuning import load_choice, machine_name  # noqa: PLC0415
+
+    choice = engine_choice(settings)
+    words = f"{choice.engine} in {choice.precision} on {choice.device}, {usable_cores()} cores"
+    if settings.engine != "auto" or settings.precision != "auto" or settings.device != "cpu":
+        yield Finding("device", "ok", f"{words}: as set")
+    elif load_choice(settings.home) is None:
+        yield Finding(
+            "device", "warning", f"{words}: the default, nothing was measured here", "okapia models tune"
+        )
+    else:
+        yield Finding("device", "ok", f"{words}: measured as fastest on {machine_name()}")
+
+
+_CHECKS: tuple[Callable[["Settings"], Iterator[Finding]], ...] = (_versions, _home, _memory, _models, _device)

@@ -1,0 +1,54 @@
+"""The command `okapia`: parses, calls the service, prints. Heavy imports wait inside the commands."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from okapia import __version__
+from okapia.cli import doctor, models, run, samples, serve
+from okapia.domain.errors import OkapiaError
+
+USAGE = 2
+"""Exit code when nothing could be done: wrong usage, a missing model, an unwritable output."""
+
+app = typer.Typer(
+    name="okapia",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The camera-trap image API that you run yourself.",
+)
+app.command()(run.run)
+app.command()(serve.serve)
+app.command()(doctor.doctor)
+app.command()(samples.samples)
+app.add_typer(models.app, name="models", help="Get, list and check the networks.")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"okapia {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def dialects() -> None:
+    """List the HTTP contracts that the server speaks."""
+    from okapia.dialects.base import discover  # noqa: PLC0415 - keeps `okapia --help` instant
+
+    for dialect in discover():
+        typer.echo(f"{dialect.name:16} {dialect.source}")
+
+
+def main() -> None:
+    """Run the command; an expected error is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except OkapiaError as error:
+        typer.echo(f"okapia: error[{error.code}]: {error}", err=True)
+        sys.exit(USAGE)
+    except KeyboardInterrupt:
+        typer.echo("okapia: interrupted", err=True)
+        sys.exit(130)

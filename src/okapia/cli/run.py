@@ -1,0 +1,61 @@
+"""`okapia run`: a folder of pictures becomes one results file."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RESULTS_NAME = "okapia_results.json"
+SOME_FAILED = 1
+"""Exit code when the run is complete but some pictures have no answer."""
+
+_OUTPUT = f"Results file [FOLDER/{RESULTS_NAME}]."
+_THRESHOLD = "Least confidence of a box that counts as found, 0.01 to 0.99 [0.2]."
+_KEEP = "Weakest box kept in the file, so that a threshold can be changed later without inference."
+_CANVAS = "Side of the animal detector's input in pixels [as its card says]."
+
+
+def run(
+    paths: Annotated[list[Path], typer.Argument(help="Folders (searched recursively) and files.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=_OUTPUT)] = None,
+    threshold: Annotated[float | None, typer.Option(help=_THRESHOLD)] = None,
+    keep_above: Annotated[float, typer.Option(help=_KEEP, min=0.01, max=0.99)] = 0.05,
+    classify: Annotated[bool, typer.Option(help="Name the species of found animals.")] = True,
+    profile: Annotated[str | None, typer.Option(help="Models that belong together: lite.")] = None,
+    detector: Annotated[str | None, typer.Option(help="Detector id, or two joined by +.")] = None,
+    classifier: Annotated[str | None, typer.Option(help="Classifier id.")] = None,
+    canvas: Annotated[int | None, typer.Option(help=_CANVAS)] = None,
+    render: Annotated[Path | None, typer.Option(help="Draw copies with findings into this folder.")] = None,
+    people: Annotated[str, typer.Option(help="People in drawn copies: blur, fill or show.")] = "blur",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Find animals, people and vehicles in pictures and write one results file.
+
+    Exit codes: 0 all done, 1 some pictures failed, 2 nothing could be done.
+    """
+    # Heavy imports wait until here, so that `okapia --help` is instant.
+    from okapia.cli.folder_run import FolderRun, Plan  # noqa: PLC0415
+    from okapia.cli.logs import configure_logs  # noqa: PLC0415
+    from okapia.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings(threshold=threshold)
+    configure_logs(settings.log_level)
+    plan = Plan.of(
+        settings,
+        paths=paths,
+        output=output,
+        keep_above=keep_above,
+        classify=classify,
+        profile=profile,
+        detector=detector,
+        classifier=classifier,
+        canvas=canvas,
+        render=render,
+        people=people,
+    )
+    started = time.monotonic()
+    summary = FolderRun(plan).execute(is_quiet=as_json)
+    seconds = time.monotonic() - started
+    typer.echo(summary.as_json(seconds) if as_json else summary.as_text(seconds))
+    raise typer.Exit(SOME_FAILED if summary.failures else 0)

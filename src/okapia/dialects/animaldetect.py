@@ -1,0 +1,322 @@
+"""Animal Detect's contract, which is our native API: boxes and species of one picture.
+
+Field names, ranges and shapes follow the vendor's; what is ours is added beside them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from okapia.dialects.base import Context, Dialect, Problem, RefusedImage, error_route
+from okapia.dialects.uploads import Upload, read_upload
+from okapia.domain.errors import InvalidRequest
+from okapia.domain.taxonomy import Taxon
+from okapia.domain.types import (
+    Analysis,
+    AnalysisOptions,
+    Category,
+    Detection,
+    Failure,
+    ImageResult,
+    ModelChoice,
+    People,
+)
+from okapia.service import NamedImage
+
+_LABELS = {Category.PERSON: "human"}
+"""The vendor says `human` where MegaDetector says `person`."""
+
+
+class Parameters(BaseModel):
+    """Fields beside the image, in a form or in JSON."""
+
+    threshold: Annotated[float, Field(ge=0.01, le=0.99, allow_inf_nan=False)]
+    classify: bool = True
+    metadata: bool = False
+
+
+class Taxonomy(BaseModel):
+    """A taxon with SpeciesNet's id; ranks below the taxon's own are empty."""
+
+    id: str
+    class_: Annotated[str, Field(serialization_alias="class")]
+    order: str
+    family: str
+    genus: str
+    species: str
+
+
+class Annotation(BaseModel):
+    """One box of `detect`: `bbox` is [x_min, y_min, width, height], fractions of the image."""
+
+    id: int
+    bbox: tuple[float, float, float, float]
+    score: float
+    label: str
+    taxonomy: Taxonomy | None = None
+    category: str
+    detection_score: float
+    source: str | None = None
+    rank: str | None = None
+    scientific_name: str | None = None
+
+
+class CoarseDetection(BaseModel):
+    """One box of `filter`."""
+
+    id: int
+    bbox: tuple[float, float, float, float]
+    score: float
+    label: str
+    category: str
+
+
+class Info(BaseModel):
+    """How the answer came about."""
+
+    processing_time_ms: int
+    model_id: str
+    model_version: str
+    threshold_applied: float
+
+
+class DetectAnswer(BaseModel):
+    """Answer of `/v1/detect`."""
+
+    id: str
+    annotations: list[Annotation]
+    metadata: dict[str, object] | None = None
+    info: Info
+
+
+class FilterAnswer(BaseModel):
+    """Answer of `/v1/filter`."""
+
+    id: str
+    detections: list[CoarseDetection]
+    metadata: dict[str, object] | None = None
+    info: Info
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One picture and what is asked of it."""
+
+    data: bytes
+    name: str
+    parameters: Parameters
+
+    @property
+    def image(self) -> NamedImage:
+        return NamedImage(self.name, lambda: self.data)
+
+    def options(self, *, classify: bool) -> AnalysisOptions:
+        return AnalysisOptions(self.parameters.threshold, classify and self.parameters.classify)
+
+
+Render = Annotated[bool, Query(description="Answer with an annotated JPEG instead of JSON.")]
+Faces = Annotated[People, Query(description="How people appear in the annotated JPEG.")]
+
+
+def build(context: Context) -> APIRouter:
+    """Make the routes `POST /v1/detect` and `POST /v1/filter`."""
+    router = APIRouter(prefix="/v1", tags=["detect"], route_class=error_route(render_error))
+    service = context.service
+
+    async def read(request: Request) -> _Asked:
+        """Read the one picture and the parameters, which may also stand in the query."""
+        upload = await read_upload(request, param="image", limits=context.limits)
+        return _asked(upload, dict(request.query_params), default_threshold=context.threshold)
+
+    Picture = Annotated[_Asked, Depends(read)]  # noqa: N806 - a type, bound to this service
+
+    @router.post("/detect", openapi_extra=_BODY, responses=_ANSWERS, response_model=DetectAnswer)
+    def detect(asked: Picture, render: Render = False, people: Faces = People.BLUR) -> Response:
+        """Find the animals, people and vehicles of one picture and name the species."""
+        result = service.analyze(asked.image, asked.options(classify=True))
+        analysis = _analysis(result, asked)
+        if render:
+            return _jpeg(service.annotate(asked.data, analysis.detections, people=people))
+        return _json(_detect_answer(asked, analysis, _info(service.choice, asked, result)))
+
+    @router.post("/filter", openapi_extra=_BODY, responses=_ANSWERS, response_model=FilterAnswer)
+    def filter_(asked: Picture, render: Render = False, people: Faces = People.BLUR) -> Response:
+        """Say whether one picture holds animals, people or vehicles, and where."""
+        choice = ModelChoice(service.choice.detector, None)
+        result = service.analyze(asked.image, asked.options(classify=False), choice=choice)
+        analysis = _analysis(result, asked)
+        if render:
+            return _jpeg(service.annotate(asked.data, analysis.detections, people=people))
+        return _json(_filter_answer(asked, analysis, _info(choice, asked, result)))
+
+    return router
+
+
+def render_error(problem: Problem) -> Response:
+    """Answer with a body that is both RFC 9457 and readable by `body.error` and `body.detail`."""
+    body = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": int(problem.status),
+        "detail": problem.message,
+        "code": problem.code,
+        "error": {"code": problem.code, "message": problem.message, "param": problem.param},
+    }
+    headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
+    return Response(orjson.dumps(body), problem.status, headers, "application/problem+json")
+
+
+dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", build)
+
+
+def _asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> _Asked:
+    """Check the request; what stands in the body wins over the query."""
+    image = upload.one_image("image")
+    given = {"threshold": default_threshold} | query | upload.fields
+    try:
+        parameters = Parameters.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise InvalidRequest(f"{name}: {first['msg']}, got {first['input']!r}", param=name) from error
+    return _Asked(image.data, image.name, parameters)
+
+
+def _analysis(result: ImageResult, asked: _Asked) -> Analysis:
+    """Give what was found above the caller's threshold, or refuse the picture."""
+    if isinstance(result.outcome, Failure):
+        raise RefusedImage(result.outcome)
+    return result.outcome.above(asked.parameters.threshold)
+
+
+def _info(choice: ModelChoice, asked: _Asked, result: ImageResult) -> Info:
+    model_id = "+".join(filter(None, (choice.detector, choice.classifier)))
+    return Info(
+        processing_time_ms=round(result.seconds * 1000),
+        model_id=model_id,
+        model_version=model_id,
+        threshold_applied=asked.parameters.threshold,
+    )
+
+
+def _detect_answer(asked: _Asked, analysis: Analysis, info: Info) -> DetectAnswer:
+    annotations = [_annotation(place, d) for place, d in enumerate(analysis.detections)]
+    return DetectAnswer(
+        id=str(uuid4()), annotations=annotations, metadata=_metadata(asked, analysis), info=info
+    )
+
+
+def _filter_answer(asked: _Asked, analysis: Analysis, info: Info) -> FilterAnswer:
+    detections = [_coarse(place, d) for place, d in enumerate(analysis.detections)]
+    return FilterAnswer(
+        id=str(uuid4()), detections=detections, metadata=_metadata(asked, analysis), info=info
+    )
+
+
+def _annotation(place: int, detection: Detection) -> Annotation:
+    coarse = _coarse(place, detection)
+    prediction = detection.prediction
+    if prediction is None or detection.category is not Category.ANIMAL:
+        return Annotation(**coarse.model_dump(), detection_score=coarse.score)
+    return Annotation(
+        **coarse.model_dump(exclude={"score", "label"}),
+        score=round(prediction.score, 4),
+        label=prediction.taxon.common_name,
+        taxonomy=_taxonomy(prediction.taxon),
+        detection_score=coarse.score,
+        source=prediction.source,
+        rank=prediction.taxon.rank,
+        scientific_name=prediction.taxon.scientific_name,
+    )
+
+
+def _coarse(place: int, detection: Detection) -> CoarseDetection:
+    box = detection.bbox
+    label = _LABELS.get(detection.category, detection.category.value)
+    return CoarseDetection(
+        id=place,
+        bbox=(round(box.x_min, 4), round(box.y_min, 4), round(box.width, 4), round(box.height, 4)),
+        score=round(detection.confidence, 4),
+        label=label,
+        category=label,
+    )
+
+
+def _taxonomy(taxon: Taxon) -> Taxonomy:
+    return Taxonomy(
+        id=taxon.id,
+        class_=taxon.class_,
+        order=taxon.order,
+        family=taxon.family,
+        genus=taxon.genus,
+        species=taxon.species,
+    )
+
+
+def _metadata(asked: _Asked, analysis: Analysis) -> dict[str, object] | None:
+    """Give the fields that are known, when the caller asks for them."""
+    if not asked.parameters.metadata:
+        return None
+    image, capture = analysis.image, analysis.image.capture
+    fields: dict[str, object] = {
+        "image_width": image.width,
+        "image_height": image.height,
+        "file_size": image.n_bytes,
+        "mime_type": f"image/{image.format.lower()}",
+        "orientation": capture.orientation,
+        "captured_at": capture.captured_at.isoformat() if capture.captured_at else None,
+        "camera_make": capture.camera_make,
+        "camera_model": capture.camera_model,
+        "camera_serial": capture.camera_serial,
+        "latitude": capture.latitude,
+        "longitude": capture.longitude,
+        "decoded_fraction": image.decoded_fraction if image.is_damaged else None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _json(answer: BaseModel) -> Response:
+    body = answer.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(body, media_type="application/json")
+
+
+def _jpeg(data: bytes) -> Response:
+    return Response(data, media_type="image/jpeg")
+
+
+_FIELDS = {
+    "threshold": {"type": "number", "minimum": 0.01, "maximum": 0.99, "default": 0.2},
+    "classify": {"type": "boolean", "default": True},
+    "metadata": {"type": "boolean", "default": False},
+}
+
+
+def _body_of(image: dict[str, str]) -> dict[str, object]:
+    properties = {"image": image, **_FIELDS}
+    return {"schema": {"type": "object", "required": ["image"], "properties": properties}}
+
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": _body_of({"type": "string", "format": "binary"}),
+            "application/json": _body_of({"type": "string", "contentEncoding": "base64"}),
+            "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+_PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    200: {"description": "What was found", "content": {"image/jpeg": {"schema": {"type": "string"}}}},
+    400: {"description": "The request or its picture is wrong", **_PROBLEM},
+    413: {"description": "The body is too large", **_PROBLEM},
+    415: {"description": "The body is of no accepted type", **_PROBLEM},
+    503: {"description": "No model, or the queue is full", **_PROBLEM},
+}

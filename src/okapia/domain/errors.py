@@ -1,0 +1,212 @@
+"""The vocabulary of failure: one tree, each class with a stable code.
+
+Raise one of these when a request is wrong or refused. When one *image* of many is bad,
+return a `Failure` (see `okapia.domain.types`) instead: `Failure.of(error)` turns the one
+into the other. How an error looks over HTTP is decided in `okapia.dialects`, nowhere else.
+"""
+
+from typing import ClassVar
+
+
+class OkapiaError(Exception):
+    """Base of every expected error.
+
+    Attributes:
+        code: snake_case name that clients may match; never changes once released.
+    """
+
+    code: ClassVar[str] = "okapia_error"
+
+
+# --- the request is wrong -------------------------------------------------------------
+
+
+class InvalidRequest(OkapiaError):
+    """A parameter or a part of the request is missing, doubled or out of range."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        """Remember the sentence and `param`, the name of the offending parameter."""
+        super().__init__(message)
+        self.param = param
+
+
+class PayloadTooLarge(OkapiaError):
+    """More bytes arrived than the route accepts."""
+
+    code = "payload_too_large"
+
+    def __init__(self, *, max_bytes: int) -> None:
+        super().__init__(f"the body is larger than {max_bytes:,} bytes")
+        self.max_bytes = max_bytes
+
+
+class UnsupportedMediaType(OkapiaError):
+    """The request's content type is none that the route reads."""
+
+    code = "unsupported_media_type"
+
+    def __init__(self, *, expected: str, actual: str) -> None:
+        super().__init__(f"expected {expected}, got {actual or 'no content type'}")
+
+
+# --- the image is bad -----------------------------------------------------------------
+
+
+class BadImage(OkapiaError):
+    """The bytes cannot become pixels."""
+
+    code = "undecodable_image"
+
+
+class EmptyImage(BadImage):
+    """There are no bytes at all."""
+
+    code = "empty_image"
+
+    def __init__(self) -> None:
+        super().__init__("expected an image, got 0 bytes")
+
+
+class UnsupportedFormat(BadImage):
+    """The bytes are none of the image formats that this build reads."""
+
+    code = "unsupported_format"
+
+    def __init__(self, *, n_bytes: int, accepted: str) -> None:
+        super().__init__(f"expected one of {accepted}, got {n_bytes:,} bytes that are none of them")
+
+
+class TruncatedImage(BadImage):
+    """The file ends before its picture does, and the settings refuse such files."""
+
+    code = "truncated_image"
+
+    def __init__(self, *, decoded_fraction: float) -> None:
+        super().__init__(
+            f"the file is cut off: only {decoded_fraction:.0%} of its rows hold picture data, and "
+            "truncated pictures are refused by setting"
+        )
+        self.decoded_fraction = decoded_fraction
+
+
+class TooManyPixels(BadImage):
+    """The picture's dimensions exceed the limit; it was not decoded."""
+
+    code = "too_many_pixels"
+
+    def __init__(self, *, width: int, height: int, max_pixels: int) -> None:
+        super().__init__(f"{width} x {height} pixels; at most {max_pixels:,} are decoded")
+
+
+class UnreadableFile(BadImage):
+    """The operating system does not let us read the file."""
+
+    code = "unreadable_file"
+
+
+# --- models and devices ---------------------------------------------------------------
+
+
+class ModelError(OkapiaError):
+    """A model cannot be had, is damaged, or does not answer as its card says."""
+
+    code = "model_error"
+
+
+class UnknownModel(ModelError):
+    """No card has this id."""
+
+    code = "unknown_model"
+
+    def __init__(self, model_id: str, *, known: list[str]) -> None:
+        super().__init__(f"no model is called {model_id!r}; known: {', '.join(sorted(known))}")
+        self.model_id = model_id
+
+
+class ModelNotInstalled(ModelError):
+    """The card is known, the weights are not on this machine."""
+
+    code = "model_not_installed"
+
+    def __init__(self, model_id: str, *, command: str) -> None:
+        super().__init__(f"model {model_id} is not installed; get it with `{command}`")
+        self.model_id = model_id
+        self.command = command
+
+
+class ModelDamaged(ModelError):
+    """A file differs from its checksum or its fingerprint."""
+
+    code = "model_damaged"
+
+
+class PullFailed(ModelError):
+    """Weights could not be fetched or converted; nothing half-made is left behind."""
+
+    code = "pull_failed"
+
+
+class DeviceUnavailable(ModelError):
+    """The asked device or precision is not to be had here; it is never replaced silently."""
+
+    code = "device_unavailable"
+
+
+class DeviceOutOfMemory(ModelError):
+    """The device cannot hold this batch; a smaller one may fit."""
+
+    code = "device_out_of_memory"
+
+
+# --- the server is busy ---------------------------------------------------------------
+
+
+class ServerBusy(OkapiaError):
+    """The queue is full; try again after `retry_after_s` seconds."""
+
+    code = "server_busy"
+
+    def __init__(self, *, waiting: int, retry_after_s: int) -> None:
+        super().__init__(f"{waiting} pictures are waiting already; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(OkapiaError):
+    """The picture waited in the queue longer than its deadline allowed."""
+
+    code = "deadline_exceeded"
+
+    def __init__(self, *, deadline_s: float) -> None:
+        super().__init__(f"not started within {deadline_s:g} s")
+
+
+class ShuttingDown(OkapiaError):
+    """The server is stopping and takes no new work."""
+
+    code = "shutting_down"
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; send the picture again when it is back")
+
+
+# --- files and settings ---------------------------------------------------------------
+
+
+class OutputNotWritable(OkapiaError):
+    """A result file or folder cannot be written."""
+
+    code = "output_not_writable"
+
+
+class NothingToDo(OkapiaError):
+    """No picture was found where the caller pointed."""
+
+    code = "no_pictures_found"
+
+
+class InvalidSettings(OkapiaError):
+    """A setting is out of its range or contradicts another."""
+
+    code = "invalid_settings"

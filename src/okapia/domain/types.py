@@ -1,0 +1,272 @@
+"""The nouns of camera-trap analysis: what a picture holds and what is said of it.
+
+Read this file first. Everything here is frozen and plain: no pixels, no HTTP, no vendor's
+field names. Boxes are fractions of the upright image (decision 0009).
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from okapia.domain.errors import OkapiaError
+from okapia.domain.taxonomy import Taxon
+
+
+class Category(StrEnum):
+    """What a detector can say of a box: MegaDetector's three classes, and everything else."""
+
+    ANIMAL = "animal"
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class BBox:
+    """A box as fractions of the upright image's width and height, origin top left.
+
+    All four values lie in 0..1, and `x_min + width` and `y_min + height` do not exceed 1
+    when the box was made by `from_corners`.
+    """
+
+    x_min: float
+    y_min: float
+    width: float
+    height: float
+
+    @classmethod
+    def from_corners(cls, x_min: float, y_min: float, x_max: float, y_max: float) -> Self:
+        """Make a box from corner fractions, clipped to the image."""
+        left, top = min(max(x_min, 0.0), 1.0), min(max(y_min, 0.0), 1.0)
+        right, bottom = min(max(x_max, left), 1.0), min(max(y_max, top), 1.0)
+        return cls(left, top, right - left, bottom - top)
+
+    @property
+    def x_max(self) -> float:
+        return self.x_min + self.width
+
+    @property
+    def y_max(self) -> float:
+        return self.y_min + self.height
+
+    @property
+    def area(self) -> float:
+        """Fraction of the image that the box covers, 0..1."""
+        return self.width * self.height
+
+    def intersection(self, other: "BBox") -> float:
+        """Area shared with `other`, as a fraction of the image."""
+        width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
+        height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
+        return max(width, 0.0) * max(height, 0.0)
+
+    def iou(self, other: "BBox") -> float:
+        """Intersection over union, 0..1; 0 for two empty boxes."""
+        shared = self.intersection(other)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+    def covered_by(self, other: "BBox") -> float:
+        """Fraction of this box that lies inside `other`, 0..1."""
+        return self.intersection(other) / self.area if self.area > 0 else 0.0
+
+    def corners_px(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) in whole pixels of an image of that size."""
+        return (
+            round(self.x_min * width),
+            round(self.y_min * height),
+            round(self.x_max * width),
+            round(self.y_max * height),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """One taxon that the classifier sees in a box.
+
+    Attributes:
+        score: the classifier's probability, 0..1, summed over its classes of that taxon.
+    """
+
+    taxon: Taxon
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What we finally say of a box, and on whose word.
+
+    Attributes:
+        score: 0..1; the detector's confidence or the classifier's (rolled-up) score.
+        source: `detector`, `classifier`, or `classifier+rollup_to_<rank>`.
+    """
+
+    taxon: Taxon
+    score: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A box with what the detector says of it, and what the classifier adds.
+
+    Attributes:
+        confidence: the detector's own, 0..1.
+        label: the detector's own class name ("animal", "dog").
+        classifications: best first; empty when the box was not classified.
+        prediction: None when the box was not classified.
+    """
+
+    bbox: BBox
+    category: Category
+    confidence: float
+    label: str
+    classifications: tuple[Classification, ...] = ()
+    prediction: Prediction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureMetadata:
+    """What the camera wrote into the file; every field is None when it did not.
+
+    Attributes:
+        captured_at: camera time, without time zone (cameras do not record one).
+        latitude: degrees, -90..90, north positive.
+        longitude: degrees, -180..180, east positive.
+        orientation: EXIF orientation 1..8; 1 when absent.
+    """
+
+    captured_at: datetime | None = None
+    camera_make: str | None = None
+    camera_model: str | None = None
+    camera_serial: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    orientation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """Facts about the file itself.
+
+    Attributes:
+        width: pixels of the upright image.
+        height: pixels of the upright image.
+        format: what the content is ("JPEG"), whatever the name says.
+        n_bytes: size of the encoded file.
+        decoded_fraction: rows that hold picture data, 0..1; below 1 the file is damaged.
+    """
+
+    width: int
+    height: int
+    format: str
+    n_bytes: int
+    decoded_fraction: float = 1.0
+    capture: CaptureMetadata = field(default_factory=CaptureMetadata)
+
+    @property
+    def is_damaged(self) -> bool:
+        return self.decoded_fraction < 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the models see in one image.
+
+    Attributes:
+        detections: most confident first; down to the floor the pipeline was run with.
+    """
+
+    image: ImageInfo
+    detections: tuple[Detection, ...]
+
+    def above(self, threshold: float) -> "Analysis":
+        """Return the same analysis with the detections of at least `threshold` (0..1) only."""
+        return replace(self, detections=tuple(d for d in self.detections if d.confidence >= threshold))
+
+    def categories(self) -> frozenset[Category]:
+        """Categories that occur among the detections; empty for a blank picture."""
+        return frozenset(d.category for d in self.detections)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one image has no analysis.
+
+    Attributes:
+        code: the stable code of the error (`okapia.domain.errors`).
+    """
+
+    code: str
+    message: str
+
+    @classmethod
+    def of(cls, error: OkapiaError) -> Self:
+        """Turn an expected error into the value that a result carries."""
+        return cls(error.code, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """The answer to one image: an analysis or a failure, never an exception.
+
+    Attributes:
+        name: what the caller calls the image (file name, relative path, upload name).
+        seconds: time it took from bytes to answer, without waiting in a queue.
+    """
+
+    name: str
+    outcome: Analysis | Failure
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOptions:
+    """What a caller asks of the pipeline.
+
+    Attributes:
+        threshold: least detector confidence, 0.01..0.99, of a box that counts as found;
+            found animals are classified.
+        classify: whether found animals get a species.
+    """
+
+    threshold: float = 0.2
+    classify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """How one model runs here, as reported to people.
+
+    Attributes:
+        precision: "f32", "bf16" or "f16": what the engine says it executes, not what was asked.
+    """
+
+    model_id: str
+    task: str
+    engine: str
+    device: str
+    precision: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which models answer.
+
+    Attributes:
+        detector: a model id, or two joined by `+`: an animal specialist and a COCO detector.
+        classifier: a model id, or None for boxes without species.
+    """
+
+    detector: str
+    classifier: str | None
+
+
+class People(StrEnum):
+    """How people appear in copies that Okapia draws."""
+
+    BLUR = "blur"
+    FILL = "fill"
+    SHOW = "show"

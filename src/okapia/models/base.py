@@ -1,0 +1,91 @@
+"""What a model is to the rest of Okapia: pixels in, detections or classifications out.
+
+This file holds the interfaces only. Families (`yolox`, `nanodet`, `softmax`) implement them
+on top of a `Session`, the one thing an inference engine has to offer (`runtime`).
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from okapia.domain.types import Classification, Detection, ModelReport
+from okapia.vision.geometry import Pixels
+
+Tensor = NDArray[np.float32]
+
+CONFIDENCE_FLOOR = 0.01
+"""Networks run once with this least confidence; what a caller asks for is a view (decision 0015)."""
+
+
+class Session(Protocol):
+    """A network loaded into an engine. Safe to call from several threads at once."""
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of the single input; None where the graph leaves an axis open."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """Name and version of the engine, e.g. `onnxruntime 1.31.1`."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs, e.g. `cpu` or `cuda:0`, as the engine itself reports it."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What it computes in, e.g. `f32` or `bf16`, as the engine itself reports it."""
+        ...
+
+    def run(self, batch: Tensor) -> dict[str, Tensor]:
+        """Run the network on (N, ...) float32 rows; the outputs by name, N rows each.
+
+        Raises:
+            ModelError: the engine refuses the input or fails.
+        """
+        ...
+
+
+class Model(Protocol):
+    """What detectors and classifiers have in common."""
+
+    @property
+    def reports(self) -> tuple[ModelReport, ...]:
+        """Which networks answer and how each runs here; more than one when models are fused."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(width, height) of the network's canvas in pixels: what a decoder should aim at."""
+        ...
+
+
+class Detector(Model, Protocol):
+    """Finds boxes."""
+
+    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
+        """Find boxes of at least `CONFIDENCE_FLOOR`, most confident first.
+
+        Raises:
+            ModelError: the network fails or answers with NaN.
+        """
+        ...
+
+
+class Classifier(Model, Protocol):
+    """Names what is in a crop."""
+
+    def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
+        """Give the taxa seen in each crop, best first; one tuple a crop, in order.
+
+        A crop that shows no class of the classifier's taxonomy gives an empty tuple.
+
+        Raises:
+            ModelError: the network fails or answers with NaN.
+        """
+        ...

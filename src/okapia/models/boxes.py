@@ -1,0 +1,47 @@
+"""From a detector network's candidate boxes to detections: shared by the detector families."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from okapia.domain.errors import ModelError
+from okapia.domain.types import BBox, Category, Detection
+from okapia.models.base import CONFIDENCE_FLOOR, Tensor
+from okapia.models.card import ModelCard
+from okapia.vision.geometry import nms
+
+MAX_DETECTIONS = 300
+"""Boxes kept of one picture, as YOLOv5, MegaDetector and SpeciesNet do."""
+
+
+def above_floor(scores: Tensor, *, model_id: str) -> NDArray[np.intp]:
+    """Give the places of the scores of at least `CONFIDENCE_FLOOR`.
+
+    Raises:
+        ModelError: the network answered NaN or infinity.
+    """
+    if not np.isfinite(scores).all():
+        raise ModelError(f"{model_id} answered with numbers that are not finite")
+    return np.flatnonzero(scores >= CONFIDENCE_FLOOR)
+
+
+def to_detections(
+    corners: Tensor, scores: Tensor, classes: NDArray[np.intp], *, card: ModelCard
+) -> tuple[Detection, ...]:
+    """Merge overlapping boxes of one class and name the rest, most confident first.
+
+    Args:
+        corners: (N, 4) float32 x_min, y_min, x_max, y_max as fractions of the upright image.
+        scores: (N,) float32, 0..1.
+        classes: (N,) indices into the card's labels.
+    """
+    kept = nms(corners, scores, classes, iou=card.nms_iou)[:MAX_DETECTIONS]
+    return tuple(
+        _detection(corners[place], float(scores[place]), card.labels[int(classes[place])], card)
+        for place in kept
+    )
+
+
+def _detection(corners: Tensor, score: float, label: str, card: ModelCard) -> Detection:
+    x_min, y_min, x_max, y_max = (float(side) for side in corners)
+    category = Category(card.categories.get(label, "other"))
+    return Detection(BBox.from_corners(x_min, y_min, x_max, y_max), category, min(score, 1.0), label)

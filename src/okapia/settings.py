@@ -1,0 +1,98 @@
+"""Everything that can be set, in one place: environment (`OKAPIA_*`), then `okapia.toml`, then defaults."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from okapia.domain.errors import InvalidSettings
+
+MB = 1_000_000
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("okapia", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """What an operator may decide; `OKAPIA_PORT=8100` sets `port`.
+
+    Attributes:
+        home: where models and everything else that Okapia keeps lives.
+        device: `cpu` or `cuda:<n>`.
+        engine: `auto` takes what `okapia models tune` measured as fastest here, or ONNX Runtime.
+        precision: `auto` goes with the engine's measurement; otherwise it is forced.
+        detector: a model id, or two joined by `+`.
+        classifier: a model id; empty for none.
+        canvases: model id to side of its input in pixels, in place of the card's default.
+        threshold: least confidence, 0.01..0.99, of a box that counts as found.
+        scaling: `fast` decodes JPEG at a reduced scale, `exact` in full.
+        truncated: what to do with files that end too early: `use` what decodes, or `refuse`.
+        workers: pictures analysed side by side; 0 means one a core (four a core on a GPU).
+        queue_depth: pictures that may wait before the server answers 503.
+        deadline_s: seconds a picture may wait in the queue.
+        model_idle_s: seconds after which an unused model leaves the memory.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OKAPIA_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=_default_home)
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    engine: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    detector: str = "megadetector-lite+nanodet-coco"
+    classifier: str = "efficientnet-lite0"
+    canvases: dict[str, int] = Field(default_factory=dict)
+    threshold: Annotated[float, Field(ge=0.01, le=0.99)] = 0.2
+
+    scaling: Literal["fast", "exact"] = "fast"
+    truncated: Literal["use", "refuse"] = "use"
+    max_pixels: Annotated[int, Field(gt=0)] = 120 * MB
+    max_body_bytes: Annotated[int, Field(gt=0)] = 20 * MB
+    max_file_bytes: Annotated[int, Field(gt=0)] = 200 * MB
+
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    queue_depth: Annotated[int, Field(ge=1)] = 64
+    deadline_s: Annotated[float, Field(gt=0)] = 60.0
+    model_idle_s: Annotated[float, Field(gt=0)] = 1800.0
+
+    @property
+    def models_dir(self) -> Path:
+        return self.home / "models"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read `okapia.toml` of the working folder below the environment."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path("okapia.toml")))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; `overrides` (a command's options; None means not given) win.
+
+    Raises:
+        InvalidSettings: a value is out of range; the message names the setting.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidSettings(problems) from error
