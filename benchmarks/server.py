@@ -1,0 +1,236 @@
+"""What HTTP costs, and how much of the pipeline's throughput the server keeps.
+
+Part one: a 2.4 MB upload to the real application around a service that answers at once, raw
+body and multipart apart, with and without a SHA-256 of the bytes; CPU ms of the server per
+request. Part two: the real server against the same pipeline in process, in turns within each
+round; at concurrency 8 and 32 throughput, at concurrency 1 latency.
+
+    python benchmarks/server.py [--rounds 3] [--requests 640] [--pictures DIR]
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import psutil
+from corpus import make_corpus
+from harness import write
+from load import LoadResult, fire, multipart_body
+
+from okapia.app import build_app, build_service
+from okapia.domain.types import (
+    Analysis,
+    AnalysisOptions,
+    BBox,
+    Category,
+    Detection,
+    ImageInfo,
+    ImageResult,
+    ModelChoice,
+)
+from okapia.models.registry import Registry
+from okapia.models.runtime import EngineChoice, Load, Runtime
+from okapia.models.store import ModelStore
+from okapia.pipeline.scheduler import Scheduler
+from okapia.service import NamedImage, Service
+from okapia.settings import load_settings
+from okapia.vision.decode import DecodePolicy
+
+OPTIONS = AnalysisOptions(threshold=0.2)
+CANVASES = {"megadetector-lite": 640}
+
+
+# --- part one: what HTTP costs --------------------------------------------------------
+
+
+class NullService(Service):
+    """Answers at once with one box; everything above the service is the real thing."""
+
+    def __init__(self) -> None:
+        load = Load()
+        runtime = Runtime(EngineChoice(), load=load, cores=1)
+        super().__init__(
+            registry=Registry({}, store=ModelStore(Path()), runtime=runtime, canvases={}, idle_s=60),
+            scheduler=Scheduler(workers=1, depth=64, load=load),
+            policy=DecodePolicy(),
+            choice=ModelChoice("null", None),
+            deadline_s=60,
+        )
+
+    def analyze(self, image: NamedImage, options: AnalysisOptions, **_: object) -> ImageResult:
+        data = image.read()
+        if os.environ.get("OKAPIA_BENCH_SHA256"):
+            hashlib.sha256(data).hexdigest()
+        box = Detection(BBox(0.1, 0.2, 0.3, 0.4), Category.ANIMAL, 0.9, "animal")
+        return ImageResult(image.name, Analysis(ImageInfo(4000, 3000, "JPEG", len(data)), (box,)))
+
+
+def serve_null() -> None:
+    """Run the null server; the port is printed. Called in a process of its own."""
+    import socket
+
+    import uvicorn
+
+    settings = load_settings()
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    print(listener.getsockname()[1], flush=True)
+    config = uvicorn.Config(build_app(settings, NullService()), log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def process(arguments: Sequence[str], stdin: int | None = None, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a Python process; gives it with the first line that it prints."""
+    started = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    assert started.stdout is not None
+    try:
+        yield started, started.stdout.readline().strip()
+    finally:
+        started.terminate()
+        started.wait(timeout=60)
+
+
+def http_cost(picture: bytes, *, rounds: int) -> list[dict[str, float | str]]:
+    """CPU ms of the server per upload, for each kind of body, with and without the hash."""
+    bodies = {"raw body": (picture, "image/jpeg"), "multipart": multipart_body(picture)}
+    rows: list[dict[str, float | str]] = []
+    for digest in ("", "1"):
+        with process([__file__, "--null"], OKAPIA_BENCH_SHA256=digest) as (server, port):
+            watched = psutil.Process(server.pid)
+            for name, body in bodies.items():
+                fire(int(port), "/v1/filter", [body], requests=40, concurrency=2)
+                costs = []
+                for _ in range(rounds):
+                    before = watched.cpu_times()
+                    fire(int(port), "/v1/filter", [body], requests=200, concurrency=2)
+                    after = watched.cpu_times()
+                    costs.append((after.user + after.system - before.user - before.system) * 1000 / 200)
+                rows.append({"arm": name + (" and SHA-256" if digest else ""), "cpu_ms": median(costs)})
+    return rows
+
+
+# --- part two: the server against its own pipeline ------------------------------------
+
+
+def measure_in_process(folder: Path) -> None:
+    """Answer each line on standard input with the throughput and the best latency of one picture."""
+    service = build_service(load_settings(canvases=CANVASES))
+    service.check_ready()
+    data = [path.read_bytes() for path in sorted(folder.glob("*.jpg"))]
+    images = [NamedImage(str(place), lambda d=d: d) for place, d in enumerate(data)]
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        for _ in service.analyze_many(images * 2, OPTIONS):
+            pass
+        per_second = len(images) * 2 / (time.perf_counter() - started)
+        latencies = []
+        for image in images:
+            started = time.perf_counter()
+            service.analyze(image, OPTIONS)
+            latencies.append(time.perf_counter() - started)
+        print(json.dumps({"per_second": per_second, "latency": median(latencies)}), flush=True)
+    service.close()
+
+
+def ask(worker: "subprocess.Popen[str]") -> dict[str, float]:
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    answer: dict[str, float] = json.loads(worker.stdout.readline())
+    return answer
+
+
+def efficiency(folder: Path, *, rounds: int, requests: int) -> list[dict[str, float | str]]:
+    """Throughput and latency of the server, as ratios to the pipeline in process."""
+    bodies = [multipart_body(path.read_bytes()) for path in sorted(folder.glob("*.jpg"))]
+    canvases = json.dumps(CANVASES)
+    taken: list[dict[str, float]] = []
+    with (
+        process(["-m", "okapia", "serve", "--port", "0"], OKAPIA_CANVASES=canvases) as (_, line),
+        process([__file__, "--in-process", str(folder)], stdin=subprocess.PIPE) as (worker, _),
+    ):
+        port = int(line.partition("127.0.0.1:")[2].split()[0])
+        fire(port, "/v1/detect", bodies, requests=8, concurrency=2)
+        for _ in range(rounds):
+            inside = ask(worker)
+            taken.append(
+                {
+                    "in process per second": inside["per_second"],
+                    "in process latency": inside["latency"],
+                    **burst("c=1", fire(port, "/v1/detect", bodies, requests=len(bodies), concurrency=1)),
+                    **burst("c=8", fire(port, "/v1/detect", bodies, requests=requests // 4, concurrency=8)),
+                    **burst("c=32", fire(port, "/v1/detect", bodies, requests=requests, concurrency=32)),
+                }
+            )
+    return summary_rows(taken)
+
+
+def burst(name: str, result: LoadResult) -> dict[str, float]:
+    """Flatten one burst into named figures."""
+    return {
+        f"{name} per second": result.per_second,
+        f"{name} p50": result.percentile(50),
+        f"{name} p99": result.percentile(99),
+    }
+
+
+def summary_rows(taken: list[dict[str, float]]) -> list[dict[str, float | str]]:
+    """Turn rounds into the ratios that the design asks for, each the median over rounds."""
+
+    def ratio(a: str, b: str) -> float:
+        return median(t[a] / t[b] for t in taken)
+
+    figures = {
+        "in process, pictures per second": median(t["in process per second"] for t in taken),
+        "in process, latency of one picture, ms": median(t["in process latency"] for t in taken) * 1000,
+        "throughput at 8 / in process": ratio("c=8 per second", "in process per second"),
+        "throughput at 32 / in process": ratio("c=32 per second", "in process per second"),
+        "p99 / p50 at 32": ratio("c=32 p99", "c=32 p50"),
+        "latency at 1 / in process": ratio("c=1 p50", "in process latency"),
+    }
+    return [{"figure": name, "value": value} for name, value in figures.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=640, help="requests of a burst at concurrency 32")
+    parser.add_argument("--pictures", type=Path, help="real pictures to make the 12 MP files from")
+    parser.add_argument("--null", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--in-process", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.null:
+        serve_null()
+        return
+    if options.in_process:
+        measure_in_process(options.in_process)
+        return
+    with make_corpus(16, pictures=options.pictures) as files:
+        cost = http_cost(files[0].read_bytes(), rounds=options.rounds)
+        ratios = efficiency(files[0].parent, rounds=options.rounds, requests=options.requests)
+    for row in cost:
+        print(f"{row['arm']:28} {row['cpu_ms']:6.2f} CPU ms a request")
+    for row in ratios:
+        print(f"{row['figure']:42} {row['value']:8.3f}")
+    write("server", {"http_cost": cost, "efficiency": ratios})
+
+
+if __name__ == "__main__":
+    main()
