@@ -94,7 +94,7 @@ def _claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> 
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             owner = owners.setdefault((method, route.path), name)
             if owner != name:
                 raise InvalidSettings(f"{method} {route.path} is claimed by {owner} and by {name}")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from okapia import __version__
 from okapia.app import build_service
 from okapia.cli.run import RESULTS_NAME
-from okapia.domain.errors import InvalidRequest, NothingToDo, OutputNotWritable
+from okapia.domain.errors import InvalidRequest, NothingToDo, OutputNotWritable, UnreadableFile
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -26,7 +26,8 @@ from okapia.domain.types import (
     ModelReport,
     People,
 )
-from okapia.formats.megadetector import MegaDetectorWriter, RunInfo
+from okapia.formats.base import RunInfo
+from okapia.formats.megadetector import MegaDetectorWriter
 from okapia.pipeline.assemble import PROFILES
 from okapia.service import NamedImage, Service
 from okapia.settings import Settings
@@ -78,9 +79,6 @@ class Plan:
         Raises:
             InvalidRequest: a path is missing, or a name is none of the known ones.
         """
-        for path in paths:
-            if not path.exists():
-                raise InvalidRequest(f"{path} does not exist", param="paths")
         if people not in {p.value for p in People}:
             raise InvalidRequest(f"expected blur, fill or show, got {people!r}", param="people")
         choice = _choice(
@@ -254,7 +252,15 @@ class FolderRun:
 
 def _named(found: FoundImage | ScanProblem, max_bytes: int) -> NamedImage:
     """Make a picture that is read in the worker, just before it is analysed."""
-    return NamedImage(found.name, partial(read_image, found, max_bytes=max_bytes))
+    match found:
+        case FoundImage(path=path, name=name):
+            return NamedImage(name, partial(read_image, path, max_bytes=max_bytes))
+        case ScanProblem(name=name, error=error):
+            return NamedImage(name, partial(_refuse, error))
+
+
+def _refuse(error: UnreadableFile) -> bytes:
+    raise error
 
 
 def _make_folder(folder: Path) -> None:
@@ -281,16 +287,18 @@ def _progress(total: int, *, is_quiet: bool) -> Iterator[Callable[[], None]]:
 
 def _run_info(plan: Plan, summary: Summary) -> RunInfo:
     """Say in the file what made it."""
-    now = datetime.now(UTC)
+    now = datetime.now().astimezone()
     return RunInfo(
         detector=plan.choice.detector,
-        classifier=plan.choice.classifier,
-        completed_at=now,
+        detection_completed_at=now,
         typical_detection_threshold=plan.options.threshold,
+        classifier=plan.choice.classifier,
+        classification_completed_at=now if plan.choice.classifier else None,
         summary_report=FIRST_LOOK if summary.is_lite else None,
-        custom_metadata={
+        manifest={
             "okapia_version": __version__,
             "models": [asdict(report) for report in summary.reports],
+            "canvases": plan.settings.canvases,
             "scaling": plan.settings.scaling,
             "keep_above": plan.keep_above,
         },

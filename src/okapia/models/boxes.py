@@ -34,7 +34,7 @@ def to_detections(
         scores: (N,) float32, 0..1.
         classes: (N,) indices into the card's labels.
     """
-    kept = nms(corners, scores, classes, iou=card.nms_iou)[:MAX_DETECTIONS]
+    kept = nms(corners, scores, classes=classes, iou=card.nms_iou)[:MAX_DETECTIONS]
     return tuple(
         _detection(corners[place], float(scores[place]), card.labels[int(classes[place])], card)
         for place in kept

@@ -46,6 +46,9 @@ class Client(Protocol):
 class Pip:
     """pip of the Python that runs Okapia."""
 
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
+
     def download(self, package: str, version: str, *, folder: Path, progress: Progress) -> Path:
         target = folder / "archive"
         # The wheels are read, not installed, so the Python that they ask for does not matter.
@@ -69,7 +72,7 @@ class Pip:
     ) -> "_Finished":
         options = ("--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=off")
         run = _run(
-            [sys.executable, "-m", "pip", *command, *options, requirement], folder=folder, progress=progress
+            [self._python, "-m", "pip", *command, *options, requirement], folder=folder, progress=progress
         )
         if "No module named pip" in run.complaint:
             raise ClientMissing(

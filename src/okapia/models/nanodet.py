@@ -7,7 +7,7 @@ from okapia.models.base import Session, Tensor
 from okapia.models.boxes import above_floor, to_detections
 from okapia.models.card import ModelCard
 from okapia.models.tensors import to_tensor
-from okapia.vision.geometry import Pixels, letterbox
+from okapia.vision.geometry import Pixels, boxes_from_letterbox, letterbox
 
 STRIDES = (8, 16, 32)
 
@@ -32,7 +32,7 @@ class NanoDetDetector:
         outputs = self._session.run(to_tensor(boxed.pixels, recipe))
         levels = [self._decode_level(outputs, stride) for stride in STRIDES]
         corners, scores, classes = (np.concatenate(parts) for parts in zip(*levels, strict=True))
-        return to_detections(boxed.to_fractions(corners), scores, classes, card=self._card)
+        return to_detections(boxes_from_letterbox(corners, boxed), scores, classes, card=self._card)
 
     def _decode_level(
         self, outputs: dict[str, Tensor], stride: int
@@ -61,7 +61,8 @@ def expected_distances(logits: Tensor) -> Tensor:
     Returns:
         (N, 4) float32, 0..bins - 1.
     """
-    sides = logits.reshape(len(logits), 4, -1)
+    sides = logits.reshape(len(logits), 4, logits.shape[1] // 4)
     weights = np.exp(sides - sides.max(axis=2, keepdims=True))
     weights /= weights.sum(axis=2, keepdims=True)
-    return weights @ np.arange(sides.shape[2], dtype=np.float32)
+    expected: Tensor = weights @ np.arange(sides.shape[2], dtype=np.float32)
+    return expected

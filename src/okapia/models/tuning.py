@@ -17,7 +17,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from okapia.domain.errors import DeviceUnavailable
 from okapia.models.base import Session, Tensor
 from okapia.models.fingerprint import probe
-from okapia.models.runtime import EngineChoice, Load, Runtime, installed_engines, usable_cores
+from okapia.models.runtime import (
+    Engine,
+    EngineChoice,
+    Load,
+    Precision,
+    Runtime,
+    installed_engines,
+    usable_cores,
+)
 
 CANDIDATES = (
     EngineChoice("onnxruntime", "f32"),
@@ -44,8 +52,8 @@ class _Stored(BaseModel):
 
     machine: str
     versions: dict[str, str]
-    engine: str
-    precision: str
+    engine: Engine
+    precision: Precision
     milliseconds: dict[str, float]
 
 
@@ -107,8 +115,7 @@ def load_choice(home: Path) -> EngineChoice | None:
         return None
     if (stored.machine, stored.versions) != (machine_name(), installed_engines()):
         return None
-    known = {(c.engine, c.precision): c for c in CANDIDATES}
-    return known.get((stored.engine, stored.precision))
+    return EngineChoice(stored.engine, stored.precision)
 
 
 def machine_name() -> str:

@@ -12,7 +12,7 @@ from okapia.models.base import Session, Tensor
 from okapia.models.boxes import above_floor, to_detections
 from okapia.models.card import ModelCard
 from okapia.models.tensors import to_tensor
-from okapia.vision.geometry import Pixels, letterbox
+from okapia.vision.geometry import Pixels, boxes_from_letterbox, letterbox
 
 STRIDES = (8, 16, 32)
 
@@ -40,7 +40,7 @@ class YoloxDetector:
         classes = class_scores.argmax(axis=1)
         scores = class_scores.max(axis=1)
         found = above_floor(scores, model_id=self._card.id)
-        corners = boxed.to_fractions(decode(rows[found, :4], found, canvas=self._canvas))
+        corners = boxes_from_letterbox(decode(rows[found, :4], found, canvas=self._canvas), boxed)
         return to_detections(corners, scores[found], classes[found], card=self._card)
 
 

@@ -23,6 +23,7 @@ from okapia.domain.types import (
 from okapia.models.base import Classifier, Detector
 from okapia.pipeline.species import predict
 from okapia.vision.decode import DecodePolicy, Picture
+from okapia.vision.geometry import square_crop_box
 
 CROP_MARGIN = 0.1
 """Share of the box's longer side added around a crop; the lite classifier was tried with it."""
@@ -95,5 +96,7 @@ class Pipeline:
         if self.classifier is None or not animals:
             return {}
         side = max(self.classifier.input_size)
-        crops = [picture.crop(animal.bbox, side=side, margin=CROP_MARGIN) for animal in animals]
+        size = (picture.info.width, picture.info.height)
+        boxes = [square_crop_box(animal.bbox, size, margin=CROP_MARGIN) for animal in animals]
+        crops = [picture.crop(box, side=side) for box in boxes]
         return dict(zip(animals, self.classifier.classify(crops), strict=True))

@@ -72,7 +72,9 @@ def silent_yolox() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def registry(store: ModelStore, runtime: Runtime, *, clock: Clock, canvases: dict[str, int] | None = None) -> Registry:
+def registry(
+    store: ModelStore, runtime: Runtime, *, clock: Clock, canvases: dict[str, int] | None = None
+) -> Registry:
     return Registry(CARDS, store=store, runtime=runtime, canvases=canvases or {}, idle_s=60, clock=clock)
 
 

@@ -1,0 +1,31 @@
+"""`okapia samples`: three free pictures to try things on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_DIRECTORY = Path("okapia-samples")
+
+
+def samples(
+    directory: Annotated[Path, typer.Argument(help="Where to put them.")] = _DIRECTORY,
+    from_dir: Annotated[
+        Path | None, typer.Option("--from", help="A folder that holds the scikit-image wheel already.")
+    ] = None,
+) -> None:
+    """Get three free pictures (a cat, a person, a vehicle) to try Okapia on."""
+    # Loaded here so that `okapia --help` stays instant.
+    from okapia.cli.progress import ArchiveProgress  # noqa: PLC0415 - see above
+    from okapia.models.clients import Pip  # noqa: PLC0415 - see above
+    from okapia.models.samples import ARCHIVE_BYTES, take_samples  # noqa: PLC0415 - see above
+
+    with ArchiveProgress() as progress:
+        files = take_samples(
+            directory,
+            client=Pip(),
+            offline=from_dir,
+            progress=lambda n_bytes: progress.show("samples", n_bytes, ARCHIVE_BYTES),
+        )
+    for file in files:
+        typer.echo(file)

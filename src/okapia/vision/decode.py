@@ -1,0 +1,315 @@
+"""Encoded bytes -> upright RGB pixels, no larger than the reader needs.
+
+JPEG is decoded by libjpeg-turbo (this is the only file that knows simplejpeg), shrunk in
+eighths while it is decoded: the inverse cosine transform of a smaller picture costs less, and
+averages instead of aliasing. Everything else goes through Pillow (`okapia.vision.raster`).
+Whichever decodes a file also judges it: the verdict and the pixels are never two opinions.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil
+from typing import Final, Self
+
+import numpy as np
+import simplejpeg
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from okapia.domain.errors import (
+    BadImage,
+    EmptyImage,
+    OkapiaError,
+    TooManyPixels,
+    TruncatedImage,
+    UnsupportedFormat,
+)
+from okapia.domain.types import BBox, ImageInfo
+from okapia.vision import raster
+from okapia.vision.exif import read_capture
+from okapia.vision.geometry import Pixels, Size, cover_px, fit, upright
+
+FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What we read, by content. An explicit list, because Pillow would start Ghostscript for an EPS."""
+
+# Pillow loads plug-ins at the first use of a format, which two threads can meet at once; and
+# it would load all of them. These are ours, loaded here.
+_PLUGINS: Final = (
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+# Pillow's guard against bombs is one number for the whole process, warns in place of refusing
+# up to twice that number, and does not know our policy. `Picture.open` refuses from the header,
+# per policy, before anything is decoded; set once here, so that no thread ever changes it.
+Image.MAX_IMAGE_PIXELS = None
+
+MAX_SCANS: Final = 100
+"""Scans of a progressive JPEG; encoders write about ten. Each one walks the whole picture, so a
+small file with thousands keeps a core busy for minutes (libjpeg-turbo advises such a limit)."""
+
+_MAGIC: Final = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM|II\*\0|MM\0\*|GIF8[79]a", re.DOTALL)
+
+_EOI: Final = b"\xff\xd9"
+_SOS: Final = b"\xff\xda"
+
+_HARMLESS: Final = re.compile(r"extraneous bytes|unknown JFIF|Unknown Adobe|bad ICC", re.IGNORECASE)
+"""libjpeg's warnings about markers, not about picture data (its jerror.h)."""
+
+
+class Truncated(StrEnum):
+    """What becomes of a picture whose data is incomplete or corrupt."""
+
+    USE = "use"
+    REFUSE = "refuse"
+
+
+class Scaling(StrEnum):
+    """FAST shrinks a JPEG while decoding; EXACT always decodes the full size."""
+
+    FAST = "fast"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePolicy:
+    """How bytes become pixels.
+
+    Attributes:
+        max_pixels: width x height above which a picture is refused from its header.
+    """
+
+    max_pixels: int = 120_000_000
+    truncated: Truncated = Truncated.USE
+    scaling: Scaling = Scaling.FAST
+
+
+class Picture:
+    """One encoded picture, decoded as far as it was asked for; the largest decode is kept.
+
+    Pixels it gives are read-only where they are the kept ones. A picture belongs to one
+    thread at a time; different pictures share nothing.
+    """
+
+    def __init__(self, data: bytes, header: ImageFile.ImageFile, policy: DecodePolicy) -> None:
+        """Wrap what `open` has read; use that."""
+        self._data = data
+        self._policy = policy
+        self._stored: Size = header.size
+        self._is_plain_jpeg = header.format in ("JPEG", "MPO") and _turbo_reads(data, header)
+        self._info = _read_info(data, header)
+        self._decoded: Pixels | None = None
+        self._eighths = 0
+
+    @classmethod
+    def open(cls, data: bytes, policy: DecodePolicy | None = None) -> Self:
+        """Read the header; no pixel is decoded yet.
+
+        Raises:
+            EmptyImage: there are no bytes.
+            UnsupportedFormat: the content is none of `FORMATS`, whatever the file is called.
+            TooManyPixels: the header announces more than the policy's `max_pixels`.
+            BadImage: the header is damaged.
+        """
+        policy = policy or DecodePolicy()
+        if not data:
+            raise EmptyImage
+        with _as_bad_image("header"):
+            header = _open_header(data)
+            _check_cost(data, header, max_pixels=policy.max_pixels)
+            return cls(data, header, policy)
+
+    @property
+    def info(self) -> ImageInfo:
+        """Facts about the file; `decoded_fraction` is 1 until pixels were decoded.
+
+        For a damaged file it is the fraction of rows that hold picture data, and always below
+        1. A *progressive* JPEG cut after its first scan covers every row, at a lower quality
+        that cannot be measured: it reads as "all rows but one".
+        """
+        return self._info
+
+    def pixels(self, at_least: Size) -> Pixels:
+        """The whole picture, decoded no larger than a canvas of `at_least` needs.
+
+        Fitting the result into the canvas never enlarges it, unless the picture itself is
+        smaller. What `crop` has decoded larger is given as it is. With `Scaling.EXACT`, and for
+        all but plain JPEG, it is the full size.
+
+        Raises:
+            TruncatedImage: the data is incomplete, and the policy refuses that.
+            BadImage: nothing can be decoded.
+        """
+        return self._decode(self._eighths_for(fit(self._upright_size, at_least)))
+
+    def crop(self, bbox: BBox, *, side: int) -> Pixels:
+        """The part under `bbox`, its longer side at least `side` px where the original has as many.
+
+        The pixels that the box touches, at least one; a copy. Decodes again, larger, only when
+        the kept pixels do not suffice.
+
+        Raises:
+            TruncatedImage: as `pixels`.
+            BadImage: as `pixels`.
+        """
+        width, height = self._upright_size
+        longer = max(bbox.width * width, bbox.height * height, 1.0)
+        enough = min(side / longer, 1.0)
+        whole = self._decode(self._eighths_for((ceil(width * enough), ceil(height * enough))))
+        left, top, right, bottom = cover_px(bbox, (whole.shape[1], whole.shape[0]))
+        return whole[top:bottom, left:right].copy()
+
+    @property
+    def _upright_size(self) -> Size:
+        return self._info.width, self._info.height
+
+    def _eighths_for(self, wanted: Size) -> int:
+        """Least n so that n/8 of the picture is at least `wanted` (upright) on both sides."""
+        if self._policy.scaling is Scaling.EXACT or not self._is_plain_jpeg:
+            return 8
+        width, height = self._upright_size
+        fitting = (
+            n for n in range(1, 8) if _scaled(width, n) >= wanted[0] and _scaled(height, n) >= wanted[1]
+        )
+        return next(fitting, 8)
+
+    def _decode(self, eighths: int) -> Pixels:
+        if self._decoded is None or eighths > self._eighths:
+            with _as_bad_image(f"{self._info.format} data"):
+                pixels, fraction = self._decode_upright(eighths)
+            self._info = replace(self._info, decoded_fraction=fraction)
+            if fraction < 1 and self._policy.truncated is Truncated.REFUSE:
+                raise TruncatedImage(decoded_fraction=fraction)
+            pixels.setflags(write=False)
+            self._decoded, self._eighths = pixels, eighths
+        return self._decoded
+
+    def _decode_upright(self, eighths: int) -> tuple[Pixels, float]:
+        """Pixels and the fraction of their rows that hold data."""
+        if self._is_plain_jpeg:
+            width, height = self._stored
+            stored, fraction = _decode_jpeg(self._data, (_scaled(width, eighths), _scaled(height, eighths)))
+            return upright(stored, self._info.capture.orientation), fraction
+        image, fraction = raster.load(lambda: _open_header(self._data))
+        # Asked anew: Pillow turns a TIFF itself when it loads it whole, and then drops the tag.
+        return upright(raster.to_rgb(image), read_capture(image).orientation), fraction
+
+
+def _open_header(data: bytes) -> ImageFile.ImageFile:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        if _MAGIC.match(data):
+            raise BadImage(f"the header is damaged, in a file of {len(data):,} bytes") from error
+        raise UnsupportedFormat(n_bytes=len(data), accepted=", ".join(FORMATS)) from error
+
+
+def _check_cost(data: bytes, header: ImageFile.ImageFile, *, max_pixels: int) -> None:
+    width, height = header.size
+    if width * height > max_pixels:
+        raise TooManyPixels(width=width, height=height, max_pixels=max_pixels)
+    if header.info.get("progressive") and (scans := data.count(_SOS)) > MAX_SCANS:
+        raise BadImage(f"{scans:,} scans in a progressive JPEG; at most {MAX_SCANS} are decoded")
+
+
+def _read_info(data: bytes, header: ImageFile.ImageFile) -> ImageInfo:
+    capture = read_capture(header)
+    width, height = header.size
+    # Pillow announces a TIFF's size as it will be when upright, every other format's as stored.
+    if capture.orientation >= 5 and header.format != "TIFF":
+        width, height = height, width
+    return ImageInfo(width, height, header.format or "", len(data), capture=capture)
+
+
+def _turbo_reads(data: bytes, header: ImageFile.ImageFile) -> bool:
+    """Whether libjpeg-turbo's simple interface gives RGB: not from CMYK, nor rare subsamplings."""
+    if header.mode not in ("RGB", "L"):
+        return False
+    try:
+        simplejpeg.decode_jpeg_header(data, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _scaled(length: int, eighths: int) -> int:
+    """Pixels that libjpeg makes of `length` at a scale of `eighths`/8."""
+    return ceil(length * eighths / 8)
+
+
+def _decode_jpeg(data: bytes, size: Size) -> tuple[Pixels, float]:
+    """Pixels as stored, of the least scale that has `size`, and the fraction of rows with data."""
+    try:
+        return _turbo(data, size, strict=True), 1.0
+    except ValueError as warning:  # simplejpeg raises libjpeg's first warning
+        pixels = _turbo(data, size, strict=False)
+        if _is_whole(data, str(warning)):
+            return pixels, 1.0
+    # libjpeg leaves zero coefficients where data is missing: mid-grey.
+    return pixels, _some(raster.rows_with_data(pixels, np.array([128, 128, 128], dtype=np.uint8)))
+
+
+def _turbo(data: bytes, size: Size, *, strict: bool) -> Pixels:
+    pixels: Pixels = simplejpeg.decode_jpeg(
+        data, "RGB", min_width=size[0], min_height=size[1], min_factor=1, strict=strict
+    )
+    return pixels
+
+
+def _is_whole(data: bytes, warning: str) -> bool:
+    """Whether all picture data is there in spite of libjpeg's `warning`.
+
+    Only the first warning is known. So after a harmless one the end marker behind the last scan
+    has to tell that the file was not cut; and without an end marker the data has to decode
+    silently once it has one.
+    """
+    if _HARMLESS.search(warning):
+        return data.rfind(_EOI) > data.rfind(_SOS)
+    if "Premature end of JPEG file" not in warning:
+        return False
+    try:
+        _turbo(data + _EOI, (1, 1), strict=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _some(fraction: float) -> float:
+    if fraction == 0:
+        raise BadImage("no row of the JPEG data can be decoded")
+    return fraction
+
+
+@contextmanager
+def _as_bad_image(what: str) -> Iterator[None]:
+    """Translate whatever a decoder raises.
+
+    A marked boundary: on hostile bytes Pillow and libjpeg raise an open set of errors (OSError,
+    ValueError, SyntaxError, NotImplementedError, struct.error, MemoryError, ... measured over
+    6,000 broken files), and each means the same: these bytes are no picture.
+    """
+    try:
+        yield
+    except OkapiaError:
+        raise
+    except Exception as error:
+        raise BadImage(f"the {what} cannot be decoded: {error}") from error

@@ -1,0 +1,28 @@
+"""Installed lite models and the sample pictures that come with them."""
+
+from pathlib import Path
+
+import pytest
+
+from okapia.models.card import PROFILES
+from okapia.models.store import ModelStore
+from okapia.settings import load_settings
+
+
+@pytest.fixture(scope="session")
+def lite() -> None:
+    """The lite models are installed in OKAPIA_HOME; `make test` sees to that."""
+    store = ModelStore(load_settings().models_dir)
+    missing = [model_id for model_id in PROFILES["lite"] if store.find(model_id) is None]
+    if missing:
+        pytest.skip(f"needs the models {', '.join(missing)}; run `okapia models pull lite`")
+
+
+@pytest.fixture(scope="session")
+def samples(lite: None) -> Path:
+    """The folder of `okapia samples`."""
+    del lite
+    folder = load_settings().home / "samples"
+    if not (folder / "cat.png").exists():
+        pytest.skip(f"needs the sample pictures; run `okapia samples {folder}`")
+    return folder

@@ -1,0 +1,40 @@
+"""The real command and the real server, as processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def okapia(*arguments: str | os.PathLike[str], cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run the command to its end; its output is text."""
+    return subprocess.run(
+        [sys.executable, "-m", "okapia", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
+        check=False,
+    )
+
+
+@contextmanager
+def server(arguments: Sequence[str] = ()) -> Iterator[tuple[str, list[str], "subprocess.Popen[str]"]]:
+    """Start `okapia serve` on a free port; gives its URL, its three start lines and the process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "okapia", "serve", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip() for _ in range(3)]
+        url = next(word for word in lines[0].split() if word.startswith("http"))
+        yield url, lines, process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)

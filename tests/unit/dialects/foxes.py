@@ -1,0 +1,83 @@
+"""Networks that see one red fox in every picture, for tests that are about HTTP."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from okapia.domain.types import BBox, Category, Classification, Detection, ModelChoice, ModelReport
+from okapia.models.base import Classifier, Detector
+from okapia.models.card import builtin_cards
+from okapia.models.registry import Registry
+from okapia.models.runtime import EngineChoice, Load, Runtime
+from okapia.models.store import ModelStore
+from okapia.models.taxa import builtin_taxonomy
+from okapia.pipeline.assemble import PROFILES
+from okapia.pipeline.scheduler import Scheduler
+from okapia.service import Service
+from okapia.vision.decode import DecodePolicy
+from okapia.vision.geometry import Pixels
+
+RED_FOX = next(taxon for taxon in builtin_taxonomy() if taxon.common_name == "red fox")
+
+
+class OneFox:
+    """Sees a fox at 0.9 and something at 0.1 in every picture."""
+
+    input_size = (64, 64)
+    reports = (ModelReport("one-fox", "detector", "test 1", "cpu", "f32", "0" * 64),)
+
+    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
+        assert pixels.ndim == 3
+        return (
+            Detection(BBox(0.25, 0.25, 0.5, 0.5), Category.ANIMAL, 0.9, "animal"),
+            Detection(BBox(0.0, 0.0, 0.1, 0.1), Category.PERSON, 0.1, "person"),
+        )
+
+
+class FoxNamer:
+    """Calls every crop a red fox."""
+
+    input_size = (32, 32)
+    reports = (ModelReport("fox-namer", "classifier", "test 1", "cpu", "f32", "1" * 64),)
+
+    def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
+        return [(Classification(RED_FOX, 0.95),) for _ in crops]
+
+
+class FoxRegistry(Registry):
+    """Gives the two models above, whatever is asked for."""
+
+    def detector(self, model_id: str) -> Detector:
+        del model_id
+        return OneFox()
+
+    def classifier(self, model_id: str) -> Classifier:
+        del model_id
+        return FoxNamer()
+
+
+def fox_service(folder: Path) -> Service:
+    """A service that answers with a fox."""
+    return service_around(FoxRegistry, folder, ModelChoice("one-fox", "fox-namer"))
+
+
+def bare_service(folder: Path) -> Service:
+    """A service as it is before any model was pulled."""
+    return service_around(Registry, folder, PROFILES["lite"])
+
+
+def service_around(registry_class: type[Registry], folder: Path, choice: ModelChoice) -> Service:
+    load = Load()
+    registry = registry_class(
+        builtin_cards(),
+        store=ModelStore(folder),
+        runtime=Runtime(EngineChoice(), load=load, cores=1),
+        canvases={},
+        idle_s=60,
+    )
+    return Service(
+        registry=registry,
+        scheduler=Scheduler(workers=2, depth=64, load=load),
+        policy=DecodePolicy(),
+        choice=choice,
+        deadline_s=30,
+    )

@@ -1,0 +1,57 @@
+"""Health, readiness, counters and documentation."""
+
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from okapia.app import build_app
+from okapia.settings import Settings
+from tests.unit.dialects.foxes import bare_service
+
+
+def test_healthz_says_ok(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_readyz_names_the_models_and_how_they_run(client: TestClient) -> None:
+    body = client.get("/readyz").json()
+
+    assert body["status"] == "ready"
+    assert [m["model_id"] for m in body["models"]] == ["one-fox", "fox-namer"]
+    assert body["models"][0]["device"] == "cpu"
+
+
+def test_a_server_without_models_starts_and_says_what_to_pull(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with TestClient(build_app(settings, bare_service(tmp_path))) as client:
+        alive = client.get("/healthz")
+        ready = client.get("/readyz")
+        detect = client.post("/v1/detect", content=b"x", headers={"Content-Type": "image/jpeg"})
+
+    assert alive.status_code == 200
+    assert ready.status_code == 503
+    assert detect.status_code == 503
+    assert detect.json()["code"] == "model_not_installed"
+    assert "okapia models pull" in detect.json()["detail"]
+
+
+def test_metrics_count_pictures_by_outcome(client: TestClient) -> None:
+    client.post("/v1/detect", content=b"", headers={"Content-Type": "image/jpeg"})
+
+    text = client.get("/metrics").text
+
+    assert 'okapia_images_total{outcome="empty_image"} 1.0' in text
+
+
+def test_the_openapi_document_describes_the_calls(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+
+    body = document["paths"]["/v1/detect"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data", "application/json", "image/jpeg"}
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs").text
+
+    assert "swagger" in page.lower()
+    assert "cdn" not in page.lower()
