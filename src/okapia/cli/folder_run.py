@@ -141,7 +141,8 @@ class Summary:
             case Failure() as failure:
                 self.failures.append((result.name, failure))
             case Analysis() as analysis:
-                self.found.update(analysis.above(self.threshold).categories() or {"blank"})
+                self.found.update(c.value for c in analysis.above(self.threshold).categories())
+                self.found["blank"] += not analysis.above(self.threshold).detections
                 self.damaged += analysis.image.is_damaged
 
     @property
@@ -154,7 +155,7 @@ class Summary:
         document = {
             "output": str(self.output),
             "images": self.images,
-            "found": dict(self.found),
+            "found": dict(+self.found),
             "damaged": self.damaged,
             "failed": len(self.failures),
             "failures": [{"file": name, "code": f.code, "message": f.message} for name, f in self.failures],
@@ -168,7 +169,7 @@ class Summary:
     def as_text(self, seconds: float) -> str:
         """Lines for people; the last says how far the models can be trusted."""
         rate = self.images / seconds
-        counts = ", ".join(f"{count} {what}" for what, count in sorted(self.found.items()))
+        counts = ", ".join(f"{count} {what}" for what, count in sorted((+self.found).items()))
         head = f"{self.images} pictures in {seconds:.0f} s ({rate:.1f} a second)"
         lines = [f"{head}: {counts or 'none with an answer'}"]
         if self.damaged:

@@ -39,7 +39,7 @@ def convolve(x: Floats, weight: Floats, *, stride: int = 1, groups: int = 1, pad
 
 
 def sigmoid(x: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-x))
+    return 0.5 * (1.0 + np.tanh(0.5 * x))  # the form that does not overflow
 
 
 class Weights:
@@ -53,6 +53,11 @@ class Weights:
         if name not in self._tensors:
             self._tensors[name] = self._random.uniform(low, high, shape).astype(np.float32)
         return self._tensors[name].astype(np.float64)
+
+    def kernel(self, name: str, n_out: int, n_in: int, size: int) -> Floats:
+        """A convolution's weight, scaled so that signals neither grow nor fade on their way."""
+        bound = (3 / (n_in * size * size)) ** 0.5
+        return self.tensor(name, n_out, n_in, size, size, low=-bound, high=bound)
 
     def normalised(self, x: Floats, name: str, *, epsilon: float) -> Floats:
         """Batch normalisation of (N, C, H, W)."""

@@ -58,7 +58,7 @@ class Reference:
     def conv(
         self, x: Floats, name: str, norm: str, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1
     ) -> Floats:
-        weight = self.weights.tensor(f"{name}.weight", n_out, x.shape[1] // groups, kernel, kernel)
+        weight = self.weights.kernel(f"{name}.weight", n_out, x.shape[1] // groups, kernel)
         x = convolve(x, weight, stride=stride, groups=groups, padding=same)
         return self.weights.normalised(x, norm, epsilon=1e-3)
 

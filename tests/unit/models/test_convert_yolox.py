@@ -27,7 +27,7 @@ class Reference:
         return self.head(self.neck(*self.backbone(images)))
 
     def conv(self, x: Floats, name: str, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> Floats:
-        weight = self.weights.tensor(f"{name}.conv.weight", n_out, x.shape[1] // groups, kernel, kernel)
+        weight = self.weights.kernel(f"{name}.conv.weight", n_out, x.shape[1] // groups, kernel)
         x = convolve(x, weight, stride=stride, groups=groups, padding=centred)
         x = self.weights.normalised(x, f"{name}.bn", epsilon=1e-3)
         return x * sigmoid(x)
@@ -95,7 +95,7 @@ class Reference:
         return np.concatenate(rows, axis=2).transpose(0, 2, 1)
 
     def prediction(self, x: Floats, name: str, n_out: int) -> Floats:
-        weight = self.weights.tensor(f"{name}.weight", n_out, x.shape[1], 1, 1)
+        weight = self.weights.kernel(f"{name}.weight", n_out, x.shape[1], 1)
         bias = self.weights.tensor(f"{name}.bias", n_out)
         return convolve(x, weight, padding=centred) + bias[:, None, None]
 
@@ -120,7 +120,8 @@ def test_the_network_answers_as_the_reference(*, separable: bool) -> None:
     actual = answer(yolox.build(weights.state_dict()).SerializeToString(), images)
 
     assert actual.shape == (2, 8 * 12 + 4 * 6 + 2 * 3, 5 + N_CLASSES)
-    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+    assert expected.std(axis=1).min() > 1e-3, "the reference tells its anchors apart"
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_one_file_serves_several_canvases() -> None:

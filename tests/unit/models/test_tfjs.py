@@ -96,7 +96,7 @@ def test_a_valid_pool_takes_the_largest_of_whole_windows() -> None:
 def test_padding_is_per_axis_and_takes_its_filler() -> None:
     x = picture(1, 2, 2, 1)
     amounts = np.array([[0, 0], [1, 0], [0, 2], [0, 0]], np.int32)
-    model = Model((1, 2, 2, 1), [node("PadV2", "x", "p", "v")], {"p": amounts, "v": np.float32(-9) * np.ones(())})
+    model = Model((1, 2, 2, 1), [node("PadV2", "x", "p", "v")], {"p": amounts, "v": np.array(-9, np.float32)})
 
     actual = model.answer(x, ("N", 3, 4, 1))
 

@@ -127,7 +127,9 @@ def read_graph_model(document: bytes, shards: Mapping[str, bytes]) -> GraphModel
     try:
         parsed = _Document.model_validate_json(document)
     except ValidationError as error:
-        raise ModelDamaged(f"not a TensorFlow.js graph model: {error}") from error
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ModelDamaged(f"not a TensorFlow.js graph model: {where}: {first['msg']}") from error
     weights = {name: array for group in parsed.groups for name, array in _read_group(group, shards).items()}
     return GraphModel({node.name: node for node in parsed.nodes}, weights)
 
