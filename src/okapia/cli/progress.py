@@ -1,4 +1,4 @@
-"""Download progress on a terminal: a bar where there is one, nothing where there is none."""
+"""Download progress: a bar on a terminal, one line an archive where there is none."""
 
 from types import TracebackType
 from typing import Self
@@ -8,7 +8,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 
 class ArchiveProgress:
-    """Shows downloads on the error stream, one bar each; on a pipe or in a log it stays silent."""
+    """Shows downloads on the error stream: one bar each, or one line each on a pipe or in a log."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -35,6 +35,8 @@ class ArchiveProgress:
         """Set the bar called `name`."""
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=total)
+            if not self._console.is_terminal:
+                self.say(f"{name}: fetching {total / 1_000_000:.0f} MB")
         self._bars.update(self._tasks[name], completed=min(n_bytes, total))
 
     def say(self, sentence: str) -> None:

@@ -24,8 +24,7 @@ FORMAT_VERSION = "1.6"
 CATEGORY_IDS = {Category.ANIMAL: "1", Category.PERSON: "2", Category.VEHICLE: "3"}
 """MegaDetector's ids. `Category.OTHER` has none, and such boxes are not written."""
 
-_DIGITS = 4
-_UNIT = 10**_DIGITS
+_UNIT = 10_000  # four digits, as usual in the format
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -48,11 +47,13 @@ class MegaDetectorWriter:
     """
 
     def __init__(self, target: Path, *, keep_above: float) -> None:
-        self._target = target
         self._keep_above = keep_above
         self._class_ids: dict[Taxon, str] = {}
         self._separator = b"\n"
-        self._body = PendingFile(target)
+        with ExitStack() as opened:
+            self._whole = opened.enter_context(PendingFile(target))
+            self._body = opened.enter_context(PendingFile(target))
+            self._files = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +64,7 @@ class MegaDetectorWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._body.discard()
+        self._files.close()
 
     def add(self, result: ImageResult) -> None:
         """Write the next image."""
@@ -73,12 +74,10 @@ class MegaDetectorWriter:
     def finish(self, info: RunInfo) -> None:
         """Put the whole file in its place."""
         head = orjson.dumps(_valid(self._head(info)), option=orjson.OPT_INDENT_2)
-        with ExitStack() as stack:
-            whole = stack.enter_context(PendingFile(self._target))
-            whole.write(head.removesuffix(b"\n}") + b',\n  "images": [')
-            whole.write_from(self._body)
-            whole.write(b"\n  ]\n}\n")
-            whole.commit()
+        self._whole.write(head.removesuffix(b"\n}") + b',\n  "images": [')
+        self._whole.write_from(self._body)
+        self._whole.write(b"\n  ]\n}\n")
+        self._whole.commit()
 
     def _image(self, result: ImageResult) -> dict[str, Json]:
         name = as_utf8(result.name)
@@ -138,7 +137,7 @@ class MegaDetectorWriter:
 
 
 def as_utf8(text: str) -> str:
-    """Replace what JSON cannot carry: `\\udcff`, which stands for the byte FF (PEP 383), becomes `%FF`.
+    """Replace what JSON cannot carry: the surrogate of a stray byte FF (PEP 383) becomes `%FF`.
 
     Unpaired surrogates of Windows' names become `%u` and four digits.
     """

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,7 @@ class PendingFile:
             self._file = self.path.open("xb", buffering=1 << 20)
         except OSError as error:
             raise OutputNotWritable(f"cannot write in {self._target.parent}: {error.strerror}") from error
+        self._is_settled = False
 
     def __enter__(self) -> Self:
         return self
@@ -50,10 +52,17 @@ class PendingFile:
         except OSError as error:
             raise self._failed(error) from error
 
+    def flush(self) -> None:
+        """Hand what was written to the operating system, so that `path` can be read."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
     def write_from(self, other: "PendingFile") -> None:
         """Append all that was written to `other`."""
+        other.flush()
         try:
-            other._file.flush()
             with other.path.open("rb") as source:
                 shutil.copyfileobj(source, self._file, 1 << 20)
         except OSError as error:
@@ -72,6 +81,7 @@ class PendingFile:
             self._file.close()
         except OSError as error:
             raise self._failed(error) from error
+        self._is_settled = True
         try:
             self.path.replace(self._target)
         except OSError as error:
@@ -80,12 +90,12 @@ class PendingFile:
 
     def discard(self) -> None:
         """Delete what is pending; nothing to do after `commit`."""
-        if not self._file.closed:
-            try:
-                self._file.close()
-            except OSError:  # the disk is full: what the buffer holds is not wanted any more
-                self._file.raw.close()
-            self.path.unlink(missing_ok=True)
+        if self._is_settled:
+            return
+        self._is_settled = True
+        with suppress(OSError):  # a full disk: the rest of the buffer is not wanted any more
+            self._file.close()
+        self.path.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> OutputNotWritable:
         return OutputNotWritable(f"cannot write {self._target}: {error.strerror}")
@@ -101,9 +111,6 @@ def _sync_folder(folder: Path) -> None:
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
-    try:
+    with suppress(OSError):  # some network file systems refuse; the file itself is safe already
         os.fsync(handle)
-    except OSError:  # some network file systems refuse; the file itself is safe already
-        pass
-    finally:
-        os.close(handle)
+    os.close(handle)

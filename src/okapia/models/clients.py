@@ -63,7 +63,7 @@ class Pip:
         Raises:
             PullFailed: pip is missing or failed.
         """
-        command = ("install", "--no-deps", "--target", str(target))
+        command = ("install", "--no-deps", "--no-user", "--target", str(target))
         run = self._run(command, package, folder=folder, progress=lambda _: None)
         _succeeded(run, f"pip could not install {package}")
 

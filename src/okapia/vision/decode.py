@@ -210,8 +210,9 @@ class Picture:
             stored, fraction = _decode_jpeg(self._data, (_scaled(width, eighths), _scaled(height, eighths)))
             return upright(stored, self._info.capture.orientation), fraction
         image, fraction = raster.load(lambda: _open_header(self._data))
-        # Asked anew: Pillow turns a TIFF itself when it loads it whole, and then drops the tag.
-        return upright(raster.to_rgb(image), read_capture(image).orientation), fraction
+        # Pillow turns a TIFF itself, and then drops the tag, but only when it loads it whole.
+        capture = read_capture(image) if self._info.format == "TIFF" else self._info.capture
+        return upright(raster.to_rgb(image), capture.orientation), fraction
 
 
 def _open_header(data: bytes) -> ImageFile.ImageFile:
@@ -304,8 +305,8 @@ def _as_bad_image(what: str) -> Iterator[None]:
     """Translate whatever a decoder raises.
 
     A marked boundary: on hostile bytes Pillow and libjpeg raise an open set of errors (OSError,
-    ValueError, SyntaxError, NotImplementedError, struct.error, MemoryError, ... measured over
-    6,000 broken files), and each means the same: these bytes are no picture.
+    ValueError, SyntaxError, NotImplementedError, struct.error, MemoryError, ...), and each means
+    the same: these bytes are no picture.
     """
     try:
         yield

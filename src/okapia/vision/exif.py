@@ -28,10 +28,12 @@ Tags = Mapping[int, object]
 def read_capture(image: Image.Image) -> CaptureMetadata:
     """Capture metadata of an opened picture, its pixels not needed; broken values are None.
 
-    `image` needs its file still open, as it is before `load()`.
+    `image` needs its file still open, as it is before `load()`. EXIF that a PNG holds behind
+    its pixels is not read.
     """
     try:
-        exif = image.getexif()
+        # Not `image.getexif()`: a PNG's would decode every pixel to look for EXIF behind them.
+        exif = Image.Image.getexif(image)
     # Pillow's readers raise an open set of errors on broken EXIF (struct, Syntax, Value, Key,
     # Type, OS, ZeroDivision...); none of them may cost the picture.
     except Exception:  # noqa: BLE001 - a marked boundary, see above

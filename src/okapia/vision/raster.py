@@ -55,7 +55,7 @@ def rows_with_data(stored: NDArray[np.generic], blank: NDArray[np.generic]) -> f
         blank: value of one pixel that was never decoded; a row of nothing else counts as missing.
     """
     height = stored.shape[0]
-    filled = int((stored != blank).reshape(height, -1).any(axis=1).sum())
+    filled = int(np.any((stored != blank).reshape(height, -1), axis=1).sum())
     # The row at the cut is itself incomplete, and behind corrupt data we cannot know: at least
     # one row is not what the camera saw. Of a picture of one row, half of it is a fair word.
     return min(filled / height, 1 - 1 / max(height, 2))

@@ -47,7 +47,14 @@ class _TensorOf:
 
     def __reduce__(self) -> tuple[object, ...]:
         strides = tuple(stride // self.array.itemsize for stride in self.array.strides)
-        window = (_StorageOf(self.array), 0, self.array.shape, strides, False, OrderedDict())
+        window: tuple[object, ...] = (
+            _StorageOf(self.array),
+            0,
+            self.array.shape,
+            strides,
+            False,
+            OrderedDict(),
+        )
         return (_rebuild_tensor_v2, window)
 
 

@@ -35,8 +35,8 @@ class Reference:
 
     def run(self, images: Floats) -> Floats:
         x = relu6(self.conv((images - 127) / 128, "_conv_stem", "_bn0", 4, 3, stride=2))
-        for number, (kernel, stride, expansion, n_out) in enumerate(BLOCKS):
-            x = self.block(x, f"_blocks.{number}", kernel, stride, expansion, n_out)
+        for number, block in enumerate(BLOCKS):
+            x = self.block(x, f"_blocks.{number}", block)
         x = relu6(self.conv(x, "_conv_head", "_bn1", 32, 1))
         weight = self.weights.tensor("_fc.weight", N_CLASSES, 32)
         logits = x.mean(axis=(2, 3)) @ weight.T + self.weights.tensor("_fc.bias", N_CLASSES)
@@ -44,7 +44,8 @@ class Reference:
         total: Floats = exponents / exponents.sum(axis=1, keepdims=True)
         return total
 
-    def block(self, x: Floats, name: str, kernel: int, stride: int, expansion: int, n_out: int) -> Floats:
+    def block(self, x: Floats, name: str, block: tuple[int, int, int, int]) -> Floats:
+        kernel, stride, expansion, n_out = block
         n_inner = expansion * x.shape[1]
         inner = x
         if expansion != 1:

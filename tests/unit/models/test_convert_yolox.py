@@ -26,7 +26,9 @@ class Reference:
     def run(self, images: Floats) -> Floats:
         return self.head(self.neck(*self.backbone(images)))
 
-    def conv(self, x: Floats, name: str, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> Floats:
+    def conv(
+        self, x: Floats, name: str, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1
+    ) -> Floats:
         weight = self.weights.kernel(f"{name}.conv.weight", n_out, x.shape[1] // groups, kernel)
         x = convolve(x, weight, stride=stride, groups=groups, padding=centred)
         x = self.weights.normalised(x, f"{name}.bn", epsilon=1e-3)
@@ -36,7 +38,9 @@ class Reference:
         if not self.separable:
             return self.conv(x, name, n_out, 3, stride=stride)
         n_in = x.shape[1]
-        return self.conv(self.conv(x, f"{name}.dconv", n_in, 3, stride=stride, groups=n_in), f"{name}.pconv", n_out, 1)
+        return self.conv(
+            self.conv(x, f"{name}.dconv", n_in, 3, stride=stride, groups=n_in), f"{name}.pconv", n_out, 1
+        )
 
     def csp(self, x: Floats, name: str, n_out: int, *, depth: int, residual: bool) -> Floats:
         half = n_out // 2
@@ -58,9 +62,7 @@ class Reference:
             levels.append(x)
         x = self.block(x, f"{root}.dark5.0", 16 * WIDTH, stride=2)
         x = self.conv(x, f"{root}.dark5.1.conv1", 8 * WIDTH, 1)
-        pooled = [
-            windows(x, k, 1, padding=centred, filler=-np.inf).max(axis=(4, 5)) for k in (5, 9, 13)
-        ]
+        pooled = [windows(x, k, 1, padding=centred, filler=-np.inf).max(axis=(4, 5)) for k in (5, 9, 13)]
         x = self.conv(np.concatenate([x, *pooled], axis=1), f"{root}.dark5.1.conv2", 16 * WIDTH, 1)
         return levels[1], levels[2], self.csp(x, f"{root}.dark5.2", 16 * WIDTH, depth=1, residual=False)
 

@@ -63,7 +63,7 @@ def test_a_difference_within_the_tolerance_passes(last: float) -> None:
 def test_a_network_that_answers_otherwise_is_damaged(last: float) -> None:
     card = CARD.model_copy(update={"fingerprint": Fingerprint(values=(0, 3, 9), tolerance=0.01)})
 
-    with pytest.raises(ModelDamaged, match="expected 0, 3, 9 within 0.01"):
+    with pytest.raises(ModelDamaged, match=r"expected 0, 3, 9 within 0\.01"):
         check(card, TwoOutputs(0, 1, 2, last))
 
 

@@ -52,7 +52,9 @@ def test_a_changed_network_is_damaged_and_both_checksums_are_named(store: ModelS
     installed = store.put(CARD, OKAPI)
     installed.path.write_bytes(BONGO)
 
-    with pytest.raises(ModelDamaged, match=rf"expected sha256 {installed.sha256}, got (?!{installed.sha256})\w"):
+    with pytest.raises(
+        ModelDamaged, match=rf"expected sha256 {installed.sha256}, got (?!{installed.sha256})\w"
+    ):
         store.verify(CARD.id)
 
 

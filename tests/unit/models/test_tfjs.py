@@ -13,7 +13,7 @@ from okapia.domain.errors import ModelDamaged
 from okapia.models.convert import nanodet
 from okapia.models.convert.tfjs import Output, translate
 from okapia.models.convert.tfjs_file import read_graph_model
-from tests.unit.models.layers import convolve, same
+from tests.unit.models.layers import Floats, convolve, same
 
 Array = NDArray[np.generic]
 Json = dict[str, object]
@@ -29,11 +29,11 @@ def numbers(*values: int) -> Json:
     return {"list": {"i": [str(value) for value in values]}}
 
 
-def node(operator: str, *inputs: str, name: str = "answer", **attributes: Json) -> Json:
-    return {"name": name, "op": operator, "input": list(inputs), "attr": attributes}
+def node(operator: str, *inputs: str, name: str = "answer", attributes: Json | None = None) -> Json:
+    return {"name": name, "op": operator, "input": list(inputs), "attr": attributes or {}}
 
 
-def window(strides: int, padding: str, **more: Json) -> dict[str, Json]:
+def window(strides: int, padding: str, **more: Json) -> Json:
     steps = numbers(1, strides, strides, 1)
     return {"strides": steps, "padding": text(padding), "data_format": text("NHWC"), **more}
 
@@ -42,11 +42,12 @@ class Model:
     """A graph model of one placeholder, constants and the nodes under test, as its two files."""
 
     def __init__(self, shape: Sequence[int], nodes: Sequence[Json], constants: Mapping[str, Array]) -> None:
-        dimensions = {"shape": {"dim": [{"size": str(side)} for side in shape]}}
-        placeholder = node("Placeholder", name="x", shape=dimensions)
+        shaped: Json = {"shape": {"shape": {"dim": [{"size": str(side)} for side in shape]}}}
+        placeholder = node("Placeholder", name="x", attributes=shaped)
         stored = [node("Const", name=name) for name in constants]
         weights = [
-            {"name": name, "shape": value.shape, "dtype": value.dtype.name} for name, value in constants.items()
+            {"name": name, "shape": value.shape, "dtype": value.dtype.name}
+            for name, value in constants.items()
         ]
         self.document: Json = {
             "modelTopology": {"node": [*nodes, placeholder, *stored]},
@@ -59,10 +60,10 @@ class Model:
         network: bytes = translate(graph, outputs, name="test").SerializeToString()
         return network
 
-    def answer(self, x: Array, shape: Sequence[int | str], *, of: str = "answer") -> Array:
+    def answer(self, x: Array, shape: Sequence[int | str], *, of: str = "answer") -> Floats:
         session = onnxruntime.InferenceSession(self.network(Output(of, "y", shape)))
         (value,) = session.run(["y"], {"images": x})
-        answer: Array = value
+        answer: Floats = value.astype(np.float64)
         return answer
 
 
@@ -74,7 +75,7 @@ def picture(*shape: int) -> NDArray[np.float32]:
 def test_a_convolution_pads_the_odd_pixel_behind(stride: int) -> None:
     x, kernel = picture(1, 6, 8, 3), picture(3, 3, 3, 4)
     attributes = window(stride, "SAME", dilations=numbers(1, 1, 1, 1))
-    model = Model((1, 6, 8, 3), [node("Conv2D", "x", "k", **attributes)], {"k": kernel})
+    model = Model((1, 6, 8, 3), [node("Conv2D", "x", "k", attributes=attributes)], {"k": kernel})
 
     actual = model.answer(x, ("N", 6 // stride, 8 // stride, 4))
 
@@ -85,7 +86,7 @@ def test_a_convolution_pads_the_odd_pixel_behind(stride: int) -> None:
 
 def test_a_valid_pool_takes_the_largest_of_whole_windows() -> None:
     x = picture(1, 5, 5, 2)
-    pool = node("MaxPool", "x", **window(2, "VALID", ksize=numbers(1, 3, 3, 1)))
+    pool = node("MaxPool", "x", attributes=window(2, "VALID", ksize=numbers(1, 3, 3, 1)))
 
     actual = Model((1, 5, 5, 2), [pool], {}).answer(x, ("N", 2, 2, 2))
 
@@ -105,7 +106,7 @@ def test_padding_is_per_axis_and_takes_its_filler() -> None:
 
 def test_bilinear_resizing_uses_half_pixel_centres() -> None:
     x = np.array([0, 1], np.float32).reshape(1, 1, 2, 1)
-    resize = node("ResizeBilinear", "x", "size", half_pixel_centers={"b": True})
+    resize = node("ResizeBilinear", "x", "size", attributes={"half_pixel_centers": {"b": True}})
 
     actual = Model((1, 1, 2, 1), [resize], {"size": np.array([1, 4], np.int32)}).answer(x, ("N", 1, 4, 1))
 
@@ -116,7 +117,9 @@ def test_split_outputs_are_told_apart_by_number() -> None:
     x = picture(1, 5)
     split = node("SplitV", "x", "sizes", "axis", name="split")
     second = node("Identity", "split:1")
-    model = Model((1, 5), [second, split], {"sizes": np.array([2, 3], np.int32), "axis": np.array(1, np.int32)})
+    model = Model(
+        (1, 5), [second, split], {"sizes": np.array([2, 3], np.int32), "axis": np.array(1, np.int32)}
+    )
 
     actual = model.answer(x, ("N", 3))
 
@@ -128,7 +131,7 @@ def test_transpose_concat_and_activations_follow_one_another() -> None:
     nodes = [
         node("Transpose", "x", "order", name="turned"),
         node("Sigmoid", "turned", name="s"),
-        node("LeakyRelu", "turned", name="l", alpha={"f": 0.1}),
+        node("LeakyRelu", "turned", name="l", attributes={"alpha": {"f": 0.1}}),
         node("ConcatV2", "s", "l", "axis"),
     ]
     constants = {"order": np.array([0, 2, 1], np.int32), "axis": np.array(2, np.int32)}
@@ -196,7 +199,7 @@ def test_an_operator_outside_the_table_is_named() -> None:
 
 def test_a_channels_first_convolution_is_refused_rather_than_mistaken() -> None:
     attributes = window(1, "SAME", dilations=numbers(1, 1, 1, 1)) | {"data_format": text("NCHW")}
-    model = Model((1, 3, 6, 8), [node("Conv2D", "x", "k", **attributes)], {"k": picture(3, 3, 3, 4)})
+    model = Model((1, 3, 6, 8), [node("Conv2D", "x", "k", attributes=attributes)], {"k": picture(3, 3, 3, 4)})
 
     with pytest.raises(ModelDamaged, match="NCHW"):
         model.network(Output("answer", "y", ("N", 4, 6, 8)))
@@ -204,7 +207,7 @@ def test_a_channels_first_convolution_is_refused_rather_than_mistaken() -> None:
 
 def test_a_kernel_that_depends_on_the_input_is_refused() -> None:
     attributes = window(1, "SAME", dilations=numbers(1, 1, 1, 1))
-    model = Model((1, 3, 3, 1), [node("Conv2D", "x", "x", **attributes)], {})
+    model = Model((1, 3, 3, 1), [node("Conv2D", "x", "x", attributes=attributes)], {})
 
     with pytest.raises(ModelDamaged, match="should be constant"):
         model.network(Output("answer", "y", ("N", 3, 3, 1)))
