@@ -37,4 +37,7 @@ def server(arguments: Sequence[str] = ()) -> Iterator[tuple[str, list[str], "sub
         yield url, lines, process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -28,7 +28,7 @@ def url(lite: None) -> Iterator[str]:
 
 
 def detect(url: str, picture: Path, **fields: str) -> dict[str, list[dict[str, object]]]:
-    answer = httpx.post(f"{url}/v1/detect", files={"image": picture.open("rb")}, data=fields, timeout=60)
+    answer = httpx.post(f"{url}/v1/detect", files={"image": picture.read_bytes()}, data=fields, timeout=60)
     assert answer.status_code == 200, answer.text
     body: dict[str, list[dict[str, object]]] = answer.json()
     return body
@@ -62,7 +62,7 @@ def test_the_server_is_ready_and_says_what_it_runs_on(url: str) -> None:
 
 def test_an_annotated_copy_is_a_jpeg(url: str, samples: Path) -> None:
     answer = httpx.post(
-        f"{url}/v1/detect?render=true", files={"image": (samples / "person.png").open("rb")}, timeout=60
+        f"{url}/v1/detect?render=true", files={"image": (samples / "person.png").read_bytes()}, timeout=60
     )
 
     assert Image.open(io.BytesIO(answer.content)).format == "JPEG"

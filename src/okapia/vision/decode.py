@@ -43,8 +43,9 @@ from okapia.vision import raster
 from okapia.vision.exif import read_capture
 from okapia.vision.geometry import Pixels, Size, cover_px, fit, upright
 
-FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""What we read, by content. An explicit list, because Pillow would start Ghostscript for an EPS."""
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""What we read, by content. An explicit list, because Pillow would start Ghostscript for an EPS.
+Pillow opens a JPEG of several pictures (MPO) under the name of JPEG."""
 
 # Pillow loads plug-ins at the first use of a format, which two threads can meet at once; and
 # it would load all of them. These are ours, loaded here.

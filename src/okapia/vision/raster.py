@@ -54,7 +54,7 @@ def rows_with_data(stored: NDArray[np.generic], blank: NDArray[np.generic]) -> f
         stored: (height, width) or (height, width, bands), as stored in the file.
         blank: value of one pixel that was never decoded; a row of nothing else counts as missing.
     """
-    height = stored.shape[0]
+    height: int = stored.shape[0]
     filled = int(np.any((stored != blank).reshape(height, -1), axis=1).sum())
     # The row at the cut is itself incomplete, and behind corrupt data we cannot know: at least
     # one row is not what the camera saw. Of a picture of one row, half of it is a fair word.

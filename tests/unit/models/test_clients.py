@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from okapia.domain.errors import PullFailed
-from okapia.models.clients import ClientMissing, Npm, Pip, quote
+from okapia.domain.errors import ClientMissing, PullFailed
+from okapia.models.clients import Npm, Pip, quote
 
 DEAD = "http://127.0.0.1:9"
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")

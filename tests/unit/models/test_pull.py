@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from okapia.domain.errors import ModelDamaged, ModelError, PullFailed, UnknownModel
+from okapia.domain.errors import ClientMissing, ModelDamaged, ModelError, PullFailed, UnknownModel
 from okapia.models import fingerprint
 from okapia.models.archives import Archives
 from okapia.models.base import Session
 from okapia.models.card import Fingerprint, Member, ModelCard, Source, builtin_cards
-from okapia.models.clients import ClientMissing, Progress
+from okapia.models.clients import Progress
 from okapia.models.convert import efficientnet_lite
 from okapia.models.pull import PullEvent, Tools, pull, select
 from okapia.models.runtime import EngineChoice, Load, Runtime
