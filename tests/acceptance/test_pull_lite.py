@@ -11,7 +11,7 @@ from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.store import ModelStore
 from okapia.settings import load_settings
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("lite")]
 
 LITE = pytest.mark.parametrize("model_id", PROFILES["lite"])
 

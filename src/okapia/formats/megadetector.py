@@ -111,7 +111,10 @@ class MegaDetectorWriter:
 
         Readers take the first as the answer and rely on a falling order. A class that scored
         higher was overruled (as when "animal" is all that is certain enough) and is left out.
+        A box that no classifier saw gets none: its category says it all.
         """
+        if not detection.classifications:
+            return []
         ranked = [(c.taxon, c.score) for c in detection.classifications]
         ranked.sort(key=lambda pair: -pair[1])
         if answer := detection.prediction:
