@@ -42,7 +42,9 @@ def report(name: str, rounds: Sequence[Round], *, baseline: str, unit: str) -> N
     rows = [_row(arm, rounds, baseline) for arm in rounds[0]]
     width = max(len(row["arm"]) for row in rows)
     print(f"\n{name}: {len(rounds)} rounds on {machine_name()}")
-    print(f"{'arm':{width}}  {'per second':>10}  {'wall ms':>8}  {'CPU ms':>8}  {'speed':>6}  {'CPU':>6}  per {unit}")
+    print(
+        f"{'arm':{width}}  {'per second':>10}  {'wall ms':>8}  {'CPU ms':>8}  {'speed':>6}  {'CPU':>6}  per {unit}"
+    )
     for row in rows:
         print(
             f"{row['arm']:{width}}  {row['per_second']:10.2f}  {row['wall_ms']:8.1f}  {row['cpu_ms']:8.1f}"

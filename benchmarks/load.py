@@ -35,7 +35,7 @@ class LoadResult:
 def multipart_body(data: bytes) -> tuple[bytes, str]:
     """Wrap a picture as the form field `image`; gives the body and its content type."""
     head = (
-        f"--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n"
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
         "Content-Type: image/jpeg\r\n\r\n"
     )
     body = head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()

@@ -21,6 +21,7 @@ from harness import report, sample
 from PIL import Image
 
 from okapia.app import build_service
+from okapia.cli.logs import configure_logs
 from okapia.domain.types import AnalysisOptions
 from okapia.models.runtime import installed_engines
 from okapia.models.yolox import decode
@@ -94,11 +95,14 @@ def arms() -> list[Arm]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pictures", type=Path, help="real pictures to make the 12 MP files from")
     options = parser.parse_args()
+    configure_logs("warning")
     with make_corpus(options.files, pictures=options.pictures) as files:
         chosen = arms()
         for arm in chosen:

@@ -26,6 +26,7 @@ from harness import write
 from load import LoadResult, fire, multipart_body
 
 from okapia.app import build_app, build_service
+from okapia.cli.logs import configure_logs
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -82,13 +83,16 @@ def serve_null() -> None:
     settings = load_settings()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(512)
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(build_app(settings, NullService()), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 
 @contextmanager
-def process(arguments: Sequence[str], stdin: int | None = None, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(
+    arguments: Sequence[str], stdin: int | None = None, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start a Python process; gives it with the first line that it prints."""
     started = subprocess.Popen(
         [sys.executable, *arguments],
@@ -209,13 +213,16 @@ def summary_rows(taken: list[dict[str, float]]) -> list[dict[str, float | str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=640, help="requests of a burst at concurrency 32")
     parser.add_argument("--pictures", type=Path, help="real pictures to make the 12 MP files from")
     parser.add_argument("--null", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--in-process", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    configure_logs("warning")
     if options.null:
         serve_null()
         return

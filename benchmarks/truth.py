@@ -14,6 +14,7 @@ from pathlib import Path
 from harness import write
 
 from okapia.app import build_service
+from okapia.cli.logs import configure_logs
 from okapia.domain.types import Analysis, AnalysisOptions, Category
 from okapia.service import NamedImage
 from okapia.settings import load_settings
@@ -31,12 +32,15 @@ def answer(analysis: Analysis) -> tuple[str, str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threshold", type=float, default=0.2)
     parser.add_argument("--canvas", type=int)
     parser.add_argument("--scaling", choices=["fast", "exact"])
     options = parser.parse_args()
+    configure_logs("warning")
     canvases = {"megadetector-lite": options.canvas} if options.canvas else None
     service = build_service(load_settings(canvases=canvases, scaling=options.scaling))
     with (options.folder / "labels.csv").open(encoding="utf-8") as file:

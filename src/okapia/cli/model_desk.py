@@ -8,12 +8,13 @@ import orjson
 import typer
 
 from okapia.cli.progress import ArchiveProgress
-from okapia.domain.errors import ModelDamaged, UnknownModel
+from okapia.domain.errors import ModelDamaged, ModelNotInstalled, UnknownModel
 from okapia.models.archives import Archives, ordinary_clients
 from okapia.models.card import ModelCard, builtin_cards
 from okapia.models.pull import PullEvent, Tools, pull, select
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.store import ModelStore
+from okapia.models.tuning import CANDIDATES, choose, load_choice, measure, store_choice
 from okapia.settings import load_settings
 
 _MB = 1_000_000
@@ -91,6 +92,34 @@ class ModelDesk:
             )
         for installed in done:
             typer.echo(f"{installed.model_id}: {installed.n_bytes / _MB:.1f} MB, {installed.licence}")
+
+        if done and load_choice(self._home) is None:
+            self.tune()
+
+    def tune(self) -> None:
+        """Measure the engines on an installed detector and store the fastest.
+
+        Raises:
+            ModelNotInstalled: there is no detector to measure on.
+        """
+        card, network = self._installed_detector()
+        names = {choice: f"{choice.engine} {choice.precision}" for choice in CANDIDATES}
+        typer.echo(f"measuring which engine is fastest here, on {card.id} at {card.canvas} pixels", err=True)
+        measurements = measure(network, card.canvas)
+        for measurement in measurements:
+            typer.echo(
+                f"  {names[measurement.choice]:<17} {measurement.milliseconds:6.1f} ms a picture and core"
+            )
+        choice = choose(measurements)
+        path = store_choice(self._home, choice, measurements)
+        typer.echo(f"{names[choice]} it is, from now on; kept in {path}")
+
+    def _installed_detector(self) -> tuple[ModelCard, Path]:
+        for card in self._cards.values():
+            installed = self._store.find(card.id) if card.task == "detector" else None
+            if installed is not None:
+                return card, installed.path
+        raise ModelNotInstalled("a detector", command="okapia models pull lite")
 
     def remove(self, model_id: str) -> None:
         """Remove an installed model; raises `ModelNotInstalled`."""

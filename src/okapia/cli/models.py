@@ -47,6 +47,12 @@ def pull(
 
 
 @app.command()
+def tune() -> None:
+    """Measure which engine is fastest on this machine, and keep to it from now on."""
+    _desk().tune()
+
+
+@app.command()
 def remove(model_id: _ModelId) -> None:
     """Remove an installed model."""
     _desk().remove(model_id)

@@ -5,7 +5,7 @@ the speed of f32 and another at 0.6 times.
 """
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -57,15 +57,10 @@ class _Stored(BaseModel):
     milliseconds: dict[str, float]
 
 
-def measure(network: Path, canvas: int, *, on_step: Callable[[EngineChoice], None]) -> list[Measurement]:
-    """Time every engine that is to be had here on one network, in turns, one core each.
-
-    Args:
-        on_step: told before each candidate is loaded.
-    """
+def measure(network: Path, canvas: int) -> list[Measurement]:
+    """Time every engine that is to be had here on one network, in turns, one core each."""
     sessions: list[tuple[EngineChoice, Session]] = []
     for choice in CANDIDATES:
-        on_step(choice)
         try:
             sessions.append((choice, Runtime(choice, load=Load(), cores=1).open(network, canvas)))
         except DeviceUnavailable:

@@ -243,11 +243,15 @@ def _read_info(data: bytes, header: ImageFile.ImageFile) -> ImageInfo:
 
 
 def _turbo_reads(data: bytes, header: ImageFile.ImageFile) -> bool:
-    """Whether libjpeg-turbo's simple interface gives RGB: not from CMYK, nor rare subsamplings."""
+    """Whether simplejpeg gives RGB of this: not of CMYK, rare subsamplings, odd bytes in the header.
+
+    It refuses a file whose header has a flaw, however harmless, even when it is not strict
+    (1.9.0): such a file is Pillow's.
+    """
     if header.mode not in ("RGB", "L"):
         return False
     try:
-        simplejpeg.decode_jpeg_header(data, strict=False)
+        simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return False
     return True

@@ -12,7 +12,9 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(width: int, height: int, *, depth: int = 8, colour: int = 2, raw: bytes = b"", extra: bytes = b"") -> bytes:
+def png(
+    width: int, height: int, *, depth: int = 8, colour: int = 2, raw: bytes = b"", extra: bytes = b""
+) -> bytes:
     """A PNG whose header says what it is told; `raw` is compressed, `extra` chunks stand before it."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return (

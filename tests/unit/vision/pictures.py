@@ -9,7 +9,6 @@ from PIL import Image
 from okapia.vision.geometry import Pixels
 
 
-
 def scene(width: int, height: int, *, seed: int = 0, noise: float = 4.0) -> Pixels:
     """Smooth coloured blobs with a little noise: it compresses as a photograph does."""
     rng = np.random.default_rng(seed)

@@ -70,7 +70,7 @@ def test_of_several_frames_the_first_is_the_picture(kind: str) -> None:
 
     picture = Picture.open(data)
 
-    assert picture.pixels((40, 30))[15, 20] == pytest.approx([255, 0, 0], abs=8)
+    assert picture.pixels((40, 30))[15, 20].tolist() == pytest.approx([255, 0, 0], abs=8)
     assert picture.info.format == kind
 
 
@@ -126,7 +126,9 @@ def test_transparent_parts_become_black(mode: str) -> None:
     image.paste((90, 90, 90, 0), (0, 0, 4, 8))
     options = {"transparency": 1} if mode == "P" else {}
     if mode == "P":
-        image = Image.fromarray(np.repeat(np.array([[1] * 4 + [2] * 4], np.uint8), 8, axis=0), "L").convert("P")
+        image = Image.fromarray(np.repeat(np.array([[1] * 4 + [2] * 4], np.uint8), 8, axis=0), "L").convert(
+            "P"
+        )
 
     pixels = decode(encode(image, "PNG", **options))
 
@@ -140,7 +142,7 @@ def test_cmyk_becomes_rgb(kind: str) -> None:
 
     pixels = decode(encode(image, kind))
 
-    assert pixels[16, 16] == pytest.approx([255, 0, 0], abs=4)
+    assert pixels[16, 16].tolist() == pytest.approx([255, 0, 0], abs=4)
 
 
 def test_grey_jpeg_has_three_equal_channels() -> None:
@@ -158,7 +160,7 @@ def test_odd_sizes_decode(kind: str, size: Size) -> None:
     pixels = picture.pixels((640, 640))
 
     assert (picture.info.width, picture.info.height) == size
-    assert pixels[0, 0] == pytest.approx([10, 200, 30], abs=4)
+    assert pixels[0, 0].tolist() == pytest.approx([10, 200, 30], abs=4)
 
 
 # --- orientation ------------------------------------------------------------------------
@@ -193,7 +195,9 @@ def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> Non
 
 
 def test_a_real_turned_picture_is_the_upright_one(shared_data: Path) -> None:
-    turned = Picture.open((shared_data / "edge-cases/african_elephants_with_exif_orientation.jpg").read_bytes())
+    turned = Picture.open(
+        (shared_data / "edge-cases/african_elephants_with_exif_orientation.jpg").read_bytes()
+    )
     straight = Picture.open((shared_data / "camera-traps/african_elephants.jpg").read_bytes())
 
     assert turned.info.capture.orientation != 1
@@ -336,4 +340,3 @@ def test_eight_threads_decode_what_one_does() -> None:
         together = list(threads.map(decode, files * 20))
 
     assert all(np.array_equal(pixels, alone[i % len(files)]) for i, pixels in enumerate(together))
-
