@@ -39,15 +39,14 @@ def report(name: str, rounds: Sequence[Round], *, baseline: str, unit: str) -> N
         rounds: every round holds every arm.
         baseline: the arm that the ratios are against.
     """
-    rows = [_row(arm, rounds, baseline) for arm in rounds[0]]
-    width = max(len(row["arm"]) for row in rows)
+    rows = {arm: _row(arm, rounds, baseline) for arm in rounds[0]}
+    width = max(len(arm) for arm in rows)
     print(f"\n{name}: {len(rounds)} rounds on {machine_name()}")
-    print(
-        f"{'arm':{width}}  {'per second':>10}  {'wall ms':>8}  {'CPU ms':>8}  {'speed':>6}  {'CPU':>6}  per {unit}"
-    )
-    for row in rows:
+    print(f"speed and CPU: how many times better than {baseline!r}; ms per {unit}")
+    print(f"{'arm':{width}}  {'per second':>10}  {'wall ms':>8}  {'CPU ms':>8}  {'speed':>6}  {'CPU':>6}")
+    for arm, row in rows.items():
         print(
-            f"{row['arm']:{width}}  {row['per_second']:10.2f}  {row['wall_ms']:8.1f}  {row['cpu_ms']:8.1f}"
+            f"{arm:{width}}  {row['per_second']:10.2f}  {row['wall_ms']:8.1f}  {row['cpu_ms']:8.1f}"
             f"  {row['speed']:5.2f}x  {row['cpu']:5.2f}x"
         )
     write(name, {"rows": rows, "rounds": [{arm: asdict(s) for arm, s in r.items()} for r in rounds]})
@@ -60,11 +59,10 @@ def write(name: str, document: dict[str, object]) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(about | document, indent=2), encoding="utf-8")
 
 
-def _row(arm: str, rounds: Sequence[Round], baseline: str) -> dict[str, float | str]:
+def _row(arm: str, rounds: Sequence[Round], baseline: str) -> dict[str, float]:
     """Medians of one arm; `speed` and `cpu` are how many times better than the baseline."""
     wall = median(r[arm].wall_ms for r in rounds)
     return {
-        "arm": arm,
         "per_second": 1000 / wall,
         "wall_ms": wall,
         "cpu_ms": median(r[arm].cpu_ms for r in rounds),

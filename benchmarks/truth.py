@@ -46,7 +46,7 @@ def main() -> None:
     with (options.folder / "labels.csv").open(encoding="utf-8") as file:
         truth = {row["file"]: row for row in csv.DictReader(file)}
     images = (NamedImage(name, (options.folder / name).read_bytes) for name in truth)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for result in service.analyze_many(images, AnalysisOptions(options.threshold)):
         assert isinstance(result.outcome, Analysis)
         category, name, also = answer(result.outcome.above(options.threshold))

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.models, pytest.mark.usefixtures("lite")]
 
 
 def test_a_folder_with_odd_names_becomes_a_valid_results_file(samples: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "Kamera 1 #2 – Füchse"
+    folder = tmp_path / "Kamera 1 #2, Füchse"
     (folder / "ünter").mkdir(parents=True)
     shutil.copy(samples / "cat.png", folder / "ünter" / "katze #1.png")
     shutil.copy(samples / "vehicle.png", folder / "wagen.PNG")

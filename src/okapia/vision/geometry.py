@@ -128,9 +128,9 @@ def nms(
         classes: (N,); boxes of different classes never suppress each other.
         iou: 0..1.
     """
-    boxes = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1).astype(np.float64)
+    boxes = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1)
     # 300 boxes take 0.7 ms here and 10 ms in numpy. A score of 0 must not be cut off.
-    kept = cv2.dnn.NMSBoxesBatched(boxes, scores, classes.astype(np.int32), -1.0, iou)
+    kept = cv2.dnn.NMSBoxesBatched(boxes.tolist(), scores.tolist(), classes.tolist(), -1.0, iou)
     return np.array(kept, dtype=np.int64).reshape(-1)
 
 

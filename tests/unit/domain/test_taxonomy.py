@@ -6,8 +6,8 @@ from okapia.domain.taxonomy import ANIMAL, Rank, Taxon, Taxonomy, roll_up
 
 
 def taxon(*parts: str, name: str) -> Taxon:
-    padded = (*parts, *("",) * (5 - len(parts)))
-    return Taxon(f"id-{name}", *padded[:5], common_name=name)
+    class_, order, family, genus, species = (*parts, *("",) * (5 - len(parts)))
+    return Taxon(f"id-{name}", class_, order, family, genus, species, name)
 
 
 MAMMAL = taxon("mammalia", name="mammal")

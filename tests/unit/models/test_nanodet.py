@@ -22,6 +22,7 @@ class FixedSession:
     precision = "f32"
 
     def run(self, batch: Tensor) -> dict[str, Tensor]:
+        assert batch.shape == self.input_shape
         outputs = {}
         for stride in (8, 16, 32):
             cells = (CANVAS // stride) ** 2

@@ -117,9 +117,11 @@ def test_a_stream_keeps_the_order_and_reads_only_a_few_ahead() -> None:
 def test_a_lone_picture_is_light_load_and_two_are_not() -> None:
     load = Load()
 
+    seen = []
     with load.one():
-        assert load.is_light
+        seen.append(load.is_light)
         with load.one():
-            assert not load.is_light
+            seen.append(load.is_light)
+    seen.append(load.is_light)
 
-    assert load.is_light
+    assert seen == [True, False, True]
