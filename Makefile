@@ -53,9 +53,10 @@ docs: $(VENV)/.dev ## check that every link between the documents leads somewher
 	@echo "==> checking the documents' links"
 	@$(BIN)/python -m pytest -q tests/unit/test_docs.py
 
-models: $(VENV)/.run ## get the lite models, about 200 MB of downloads, once
-	@echo "==> getting the lite models, unless they are here"
+models: $(VENV)/.run ## get the lite models and three sample pictures, about 220 MB of downloads, once
+	@echo "==> getting the lite models and the sample pictures, unless they are here"
 	@$(BIN)/okapia models pull lite
+	@$(BIN)/okapia samples > /dev/null
 
 clean: ## delete what make has made; models stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

