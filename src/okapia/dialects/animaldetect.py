@@ -315,8 +315,7 @@ _BODY = {
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"description": "What was found", "content": {"image/jpeg": {"schema": {"type": "string"}}}},
-    400: {"description": "The request or its picture is wrong", **_PROBLEM},
-    413: {"description": "The body is too large", **_PROBLEM},
-    415: {"description": "The body is of no accepted type", **_PROBLEM},
-    503: {"description": "No model, or the queue is full", **_PROBLEM},
+    "4XX": {"description": "The request or its picture is wrong: `code` says how", **_PROBLEM},
+    "503": {"description": "No model is installed, or the queue is full", **_PROBLEM},
 }
+"""`4XX` also keeps the framework from announcing a 422 that is never sent."""

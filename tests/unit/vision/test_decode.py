@@ -1,5 +1,6 @@
 """Whole files become upright RGB, no larger than asked."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -165,13 +166,13 @@ def test_odd_sizes_decode(kind: str, size: Size) -> None:
 
 # --- orientation ------------------------------------------------------------------------
 
-STORE = {
+STORE: dict[int, Callable[[Pixels], Pixels]] = {
     1: lambda p: p,
     2: lambda p: p[:, ::-1],
     3: lambda p: p[::-1, ::-1],
     4: lambda p: p[::-1],
     5: lambda p: p.swapaxes(0, 1),
-    6: lambda p: np.rot90(p),
+    6: np.rot90,
     7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
     8: lambda p: np.rot90(p, -1),
 }

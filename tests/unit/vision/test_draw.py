@@ -142,5 +142,5 @@ def test_an_encoded_picture_decodes_to_itself() -> None:
 
 
 def test_a_side_beyond_jpegs_limit_is_named() -> None:
-    with pytest.raises(ValueError, match="65,501 x 1|65501 x 1"):
+    with pytest.raises(ValueError, match="got 65501 x 1"):
         encode_jpeg(np.zeros((1, 65_501, 3), np.uint8))

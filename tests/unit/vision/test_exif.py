@@ -18,11 +18,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 TILE = Image.new("RGB", (8, 8))
 ORIGINAL, DIGITIZED, SERIAL = 0x9003, 0x9004, 0xA431
-NORTH = {1: "N", 2: (52.0, 30.0, 36.0), 3: "E", 4: (13.0, 15.0, 0.0)}
+NORTH: dict[int, object] = {1: "N", 2: (52.0, 30.0, 36.0), 3: "E", 4: (13.0, 15.0, 0.0)}
 
 
 def capture_of(exif: Image.Exif | bytes, kind: str = "JPEG") -> CaptureMetadata:
-    return Picture.open(encode(TILE, kind, exif=exif)).info.capture
+    written = exif.tobytes() if isinstance(exif, Image.Exif) else exif
+    return Picture.open(encode(TILE, kind, exif=written)).info.capture
 
 
 def camera(tags: dict[int, object], **first: object) -> Image.Exif:
