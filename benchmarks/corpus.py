@@ -52,7 +52,7 @@ def _landscape(seed: int) -> Pixels:
         cells = rng.standard_normal((3 * 2**octave // 4, 2**octave)).astype(np.float32)
         light += cv2.resize(cells, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) * (120 / 2**octave)
     tint = cv2.resize(rng.uniform(-30, 30, (6, 8, 3)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    return np.clip(110 + light[..., None] + tint, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(110 + light[..., None] + tint, 0, 255), dtype=np.uint8)
 
 
 def _enlarged(path: Path) -> Pixels:
@@ -67,9 +67,9 @@ def _enlarged(path: Path) -> Pixels:
 
 def _noisy_jpeg(content: Pixels, *, seed: int) -> bytes:
     """Encode with as much sensor noise as brings the file to `BYTES`, found by halving."""
-    noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH)).astype(np.float32)
+    grains = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH)).astype(np.float32)
     # Demosaicing spreads a pixel's noise over its neighbours.
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
+    noise = np.asarray(cv2.GaussianBlur(grains, (0, 0), 0.7), dtype=np.float32)
     content = _softened(content)
     low, high = 0.0, 40.0
     for _ in range(_STEPS):

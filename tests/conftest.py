@@ -1,6 +1,7 @@
 """Fixtures that every tier shares."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,20 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests to `make test-all`."""
+    """Leave the slow tests to `make test-all`: deselected, for a skipped one would fail in CI."""
     if os.environ.get("OKAPIA_TEST_ALL") or config.getoption("-m"):
         return
-    skip = pytest.mark.skip(reason="slow; `make test-all` runs it")
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(skip)
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failed one where OKAPIA_REQUIRE_ALL is set, as in CI."""
+    report = yield
+    if report.skipped and os.environ.get("OKAPIA_REQUIRE_ALL") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and OKAPIA_REQUIRE_ALL is set: {report.longreprtext}"
+    return report

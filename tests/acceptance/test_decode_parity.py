@@ -1,5 +1,6 @@
 """Pictures decoded at a reduced scale give the boxes of pictures decoded in full."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def best_overlap(box: Detection, others: tuple[Detection, ...]) -> float:
     return max((box.bbox.iou(o.bbox) for o in others if o.category is box.category), default=0.0)
 
 
-def test_fast_and_exact_decoding_find_the_same_boxes(shared_data: Path) -> None:
+def test_fast_and_exact_decoding_find_the_same_boxes(
+    shared_data: Path, record_property: Callable[[str, object], None]
+) -> None:
     fast = boxes(shared_data / "camera-traps", "fast")
     exact = boxes(shared_data / "camera-traps", "exact")
 
@@ -33,6 +36,7 @@ def test_fast_and_exact_decoding_find_the_same_boxes(shared_data: Path) -> None:
     sure = {name: [d for d in found if d.confidence >= 0.3] for name, found in exact.items()}
     overlaps = [best_overlap(d, fast[name]) for name, found in sure.items() for d in found]
     matched = [overlap for overlap in overlaps if overlap >= 0.5]
-    print(f"{len(matched)} of {len(overlaps)} boxes matched, mean IoU {sum(matched) / len(matched):.3f}")
+    record_property("boxes", len(overlaps))
+    record_property("mean_iou", sum(matched) / len(matched))
     assert len(matched) >= 0.95 * len(overlaps)
     assert sum(matched) / len(matched) >= 0.95

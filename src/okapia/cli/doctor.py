@@ -34,7 +34,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
     """Check this installation; exit code 1 when something must be done."""
-    from okapia.settings import load_settings  # noqa: PLC0415 - keeps `okapia --help` instant
+    from okapia.settings import load_settings
 
     settings = load_settings()
     findings = [finding for check in _CHECKS for finding in check(settings)]
@@ -52,8 +52,8 @@ def _line(finding: Finding) -> str:
 
 
 def _versions(_: "Settings") -> Iterator[Finding]:
-    from okapia import __version__  # noqa: PLC0415
-    from okapia.models.runtime import installed_engines  # noqa: PLC0415
+    from okapia import __version__
+    from okapia.models.runtime import installed_engines
 
     python = platform.python_version()
     yield Finding(
@@ -97,7 +97,7 @@ def _home(settings: "Settings") -> Iterator[Finding]:
 
 
 def _memory(_: "Settings") -> Iterator[Finding]:
-    import psutil  # noqa: PLC0415
+    import psutil
 
     memory = psutil.virtual_memory()
     fact = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB available"
@@ -108,8 +108,8 @@ def _memory(_: "Settings") -> Iterator[Finding]:
 
 
 def _models(settings: "Settings") -> Iterator[Finding]:
-    from okapia.domain.errors import ModelError  # noqa: PLC0415
-    from okapia.models.store import ModelStore  # noqa: PLC0415
+    from okapia.domain.errors import ModelError
+    from okapia.models.store import ModelStore
 
     store = ModelStore(settings.models_dir)
     wanted = [*settings.detector.split("+"), *([settings.classifier] if settings.classifier else [])]
@@ -129,9 +129,9 @@ def _models(settings: "Settings") -> Iterator[Finding]:
 
 
 def _device(settings: "Settings") -> Iterator[Finding]:
-    from okapia.app import engine_choice  # noqa: PLC0415
-    from okapia.models.runtime import usable_cores  # noqa: PLC0415
-    from okapia.models.tuning import load_choice, machine_name  # noqa: PLC0415
+    from okapia.app import engine_choice
+    from okapia.models.runtime import usable_cores
+    from okapia.models.tuning import load_choice, machine_name
 
     choice = engine_choice(settings)
     words = f"{choice.engine} in {choice.precision} on {choice.device}, {usable_cores()} cores"

@@ -36,7 +36,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def dialects() -> None:
     """List the HTTP contracts that the server speaks."""
-    from okapia.dialects.base import discover  # noqa: PLC0415 - keeps `okapia --help` instant
+    from okapia.dialects.base import discover
 
     for dialect in discover():
         typer.echo(f"{dialect.name:16} {dialect.source}")

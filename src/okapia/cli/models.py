@@ -73,6 +73,6 @@ def verify(
 
 
 def _desk() -> "ModelDesk":
-    from okapia.cli.model_desk import open_desk  # noqa: PLC0415 - keeps `okapia --help` instant
+    from okapia.cli.model_desk import open_desk
 
     return open_desk()

@@ -35,9 +35,9 @@ def run(
     Exit codes: 0 all done, 1 some pictures failed, 2 nothing could be done.
     """
     # Heavy imports wait until here, so that `okapia --help` is instant.
-    from okapia.cli.folder_run import FolderRun, Plan  # noqa: PLC0415
-    from okapia.cli.logs import configure_logs  # noqa: PLC0415
-    from okapia.settings import load_settings  # noqa: PLC0415
+    from okapia.cli.folder_run import FolderRun, Plan
+    from okapia.cli.logs import configure_logs
+    from okapia.settings import load_settings
 
     settings = load_settings(threshold=threshold)
     configure_logs(settings.log_level)

@@ -16,11 +16,10 @@ def samples(
 ) -> None:
     """Get three free pictures (a cat, a person, a vehicle) to try Okapia on."""
     # Loaded here so that `okapia --help` stays instant.
-    from okapia.cli.progress import ArchiveProgress  # noqa: PLC0415 - see above
-    from okapia.models.clients import Pip  # noqa: PLC0415 - see above
-    from okapia.models.samples import ARCHIVE_BYTES, take_samples  # noqa: PLC0415 - see above
-
-    from okapia.settings import load_settings  # noqa: PLC0415 - see above
+    from okapia.cli.progress import ArchiveProgress
+    from okapia.models.clients import Pip
+    from okapia.models.samples import ARCHIVE_BYTES, take_samples
+    from okapia.settings import load_settings
 
     with ArchiveProgress() as progress:
         files = take_samples(

@@ -27,9 +27,9 @@ def serve(
     ] = False,
 ) -> None:
     """Start the server; it answers on this machine only."""
-    from okapia.app import build_service  # noqa: PLC0415 - keeps `okapia --help` instant
-    from okapia.cli.logs import configure_logs  # noqa: PLC0415
-    from okapia.settings import load_settings  # noqa: PLC0415
+    from okapia.app import build_service
+    from okapia.cli.logs import configure_logs
+    from okapia.settings import load_settings
 
     settings = load_settings(port=port)
     configure_logs(settings.log_level)
@@ -46,7 +46,7 @@ def serve(
 
 def _bind(port: int) -> socket.socket:
     """Take the port before anything slow happens."""
-    from okapia.domain.errors import InvalidSettings  # noqa: PLC0415
+    from okapia.domain.errors import InvalidSettings
 
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -67,7 +67,7 @@ def _bind(port: int) -> socket.socket:
 
 def _models_line(service: "Service") -> str:
     """Load the models and say how they run, or what is missing."""
-    from okapia.domain.errors import ModelError, ModelNotInstalled  # noqa: PLC0415
+    from okapia.domain.errors import ModelError, ModelNotInstalled
 
     try:
         reports = service.check_ready()
@@ -92,9 +92,9 @@ def _curl_line(url: str, home: Path) -> str:
 
 def _serve(settings: "Settings", service: "Service", listener: socket.socket) -> None:
     """Answer until a signal comes, then finish what is running."""
-    import uvicorn  # noqa: PLC0415 - keeps `okapia --help` instant
+    import uvicorn
 
-    from okapia.app import build_app  # noqa: PLC0415
+    from okapia.app import build_app
 
     config = uvicorn.Config(
         build_app(settings, service),

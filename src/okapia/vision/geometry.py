@@ -29,8 +29,10 @@ class Resampling(StrEnum):
     """How pixels are resized.
 
     ANTIALIASED averages areas when it shrinks twice or more, and interpolates linearly
-    otherwise. On the network input it stays nearest to Pillow's anti-aliased resize, and so
-    do the boxes. BILINEAR never averages: what MegaDetector 5 and SpeciesNet feed their
+    otherwise. Measured on 14 camera-trap pictures (YOLOX-tiny at 640, mean IoU of its boxes to
+    those after Pillow's full decode and anti-aliased bicubic resize, November 2026): from a
+    full decode areas 0.977, linear 0.937, cubic 0.905; from a scaled decode areas and linear
+    0.973, cubic 0.952. BILINEAR never averages: what MegaDetector 5 and SpeciesNet feed their
     networks, for models that must see exactly that.
     """
 
