@@ -42,7 +42,7 @@ from okapia.domain.types import (
 )
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
-from okapia.models.store import ModelStore
+from okapia.models.weights.store import ModelStore
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service import NamedImage, Service
 from okapia.settings import load_settings

@@ -19,8 +19,8 @@ from okapia.domain.types import ModelChoice
 from okapia.models.card import builtin_cards
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime, usable_cores
-from okapia.models.store import ModelStore
 from okapia.models.tuning import load_choice
+from okapia.models.weights.store import ModelStore
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Service
 from okapia.settings import Settings

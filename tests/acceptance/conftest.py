@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from okapia.models.card import PROFILES
-from okapia.models.store import ModelStore
+from okapia.models.weights.store import ModelStore
 from okapia.settings import load_settings
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from okapia.models import fingerprint
 from okapia.models.card import PROFILES, builtin_cards
 from okapia.models.runtime import EngineChoice, Load, Runtime
-from okapia.models.store import ModelStore
+from okapia.models.weights import fingerprint
+from okapia.models.weights.store import ModelStore
 from okapia.settings import load_settings
 
 pytestmark = [pytest.mark.models, pytest.mark.usefixtures("lite")]

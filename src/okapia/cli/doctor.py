@@ -109,7 +109,7 @@ def _memory(_: "Settings") -> Iterator[Finding]:
 
 def _models(settings: "Settings") -> Iterator[Finding]:
     from okapia.domain.errors import ModelError
-    from okapia.models.store import ModelStore
+    from okapia.models.weights.store import ModelStore
 
     store = ModelStore(settings.models_dir)
     wanted = [*settings.detector.split("+"), *([settings.classifier] if settings.classifier else [])]

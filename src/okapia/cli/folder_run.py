@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from okapia import __version__
 from okapia.app import build_service
-from okapia.cli.run import RESULTS_NAME
 from okapia.domain.errors import InvalidRequest, NothingToDo, OutputNotWritable, UnreadableFile
 from okapia.domain.types import (
     Analysis,
@@ -33,6 +32,7 @@ from okapia.service import NamedImage, Service
 from okapia.settings import Settings
 from okapia.storage.folder import FoundImage, ScanProblem, read_image, scan
 
+RESULTS_NAME = "okapia_results.json"
 FIRST_LOOK = (
     "Lite models are for a first look, not for a survey: of 14 camera-trap test pictures they put 12 into "
     "the right category and missed a person and a hen (docs/accuracy.md). Surveys need the profile field, "

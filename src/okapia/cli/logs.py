@@ -2,12 +2,17 @@
 
 import logging
 import sys
+import warnings
 
 import structlog
 
 
 def configure_logs(level: str) -> None:
-    """Log events of at least `level` (`debug`, `info`, `warning`, `error`)."""
+    """Log events of at least `level` (`debug`, `info`, `warning`, `error`).
+
+    Pillow's warnings about odd metadata are left out: a damaged picture is said so in its result.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

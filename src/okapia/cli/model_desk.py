@@ -9,12 +9,12 @@ import typer
 
 from okapia.cli.progress import ArchiveProgress
 from okapia.domain.errors import ModelDamaged, ModelNotInstalled, UnknownModel
-from okapia.models.archives import Archives, ordinary_clients
 from okapia.models.card import ModelCard, builtin_cards
-from okapia.models.pull import PullEvent, Tools, pull, select
 from okapia.models.runtime import EngineChoice, Load, Runtime
-from okapia.models.store import ModelStore
 from okapia.models.tuning import CANDIDATES, choose, load_choice, measure, store_choice
+from okapia.models.weights.archives import Archives, ordinary_clients
+from okapia.models.weights.pull import PullEvent, Tools, pull, select
+from okapia.models.weights.store import ModelStore
 from okapia.settings import load_settings
 
 _MB = 1_000_000
@@ -77,7 +77,7 @@ class ModelDesk:
         _print_json(card.model_dump(mode="json") | self._facts(card))
 
     def pull(self, names: Sequence[str], *, offline: Path | None) -> None:
-        """Install models and profiles; raises what `okapia.models.pull.pull` raises."""
+        """Install models and profiles; raises what `okapia.models.weights.pull.pull` raises."""
         cards = select(names, self._cards)
         with ArchiveProgress() as progress:
             clients = ordinary_clients(progress.say)

@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-RESULTS_NAME = "okapia_results.json"
 SOME_FAILED = 1
 """Exit code when the run is complete but some pictures have no answer."""
 
-_OUTPUT = f"Results file [FOLDER/{RESULTS_NAME}]."
+_OUTPUT = "Results file [FOLDER/okapia_results.json]."
 _THRESHOLD = "Least confidence of a box that counts as found, 0.01 to 0.99 [0.2]."
 _KEEP = "Weakest box kept in the file, so that a threshold can be changed later without inference."
 _CANVAS = "Side of the animal detector's input in pixels [as its card says]."

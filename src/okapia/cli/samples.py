@@ -17,8 +17,8 @@ def samples(
     """Get three free pictures (a cat, a person, a vehicle) to try Okapia on."""
     # Loaded here so that `okapia --help` stays instant.
     from okapia.cli.progress import ArchiveProgress
-    from okapia.models.clients import Pip
-    from okapia.models.samples import ARCHIVE_BYTES, take_samples
+    from okapia.models.weights.clients import Pip
+    from okapia.models.weights.samples import ARCHIVE_BYTES, take_samples
     from okapia.settings import load_settings
 
     with ArchiveProgress() as progress:

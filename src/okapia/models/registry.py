@@ -15,7 +15,7 @@ from okapia.domain.types import ModelReport
 from okapia.models.base import Classifier, Detector, Model, Session
 from okapia.models.card import ModelCard
 from okapia.models.runtime import Runtime
-from okapia.models.store import ModelStore
+from okapia.models.weights.store import ModelStore
 
 _log = structlog.get_logger(__name__)
 

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from okapia.domain.errors import DeviceUnavailable
 from okapia.models.base import Session, Tensor
-from okapia.models.fingerprint import probe
 from okapia.models.runtime import (
     Engine,
     EngineChoice,
@@ -26,6 +25,7 @@ from okapia.models.runtime import (
     installed_engines,
     usable_cores,
 )
+from okapia.models.weights.fingerprint import probe
 
 CANDIDATES = (
     EngineChoice("onnxruntime", "f32"),

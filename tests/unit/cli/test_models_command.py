@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from okapia.cli.models import app
 from okapia.domain.errors import ModelDamaged, ModelNotInstalled, PullFailed, UnknownModel
 from okapia.models.card import builtin_cards
-from okapia.models.store import Installed, ModelStore
+from okapia.models.weights.store import Installed, ModelStore
 
 CARD = builtin_cards()["megadetector-lite"]
 

@@ -8,8 +8,8 @@ from okapia.models.base import Classifier, Detector
 from okapia.models.card import builtin_cards
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
-from okapia.models.store import ModelStore
 from okapia.models.taxa import builtin_taxonomy
+from okapia.models.weights.store import ModelStore
 from okapia.pipeline.assemble import PROFILES
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Service

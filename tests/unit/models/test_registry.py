@@ -13,7 +13,7 @@ from okapia.models.base import Session
 from okapia.models.card import builtin_cards
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
-from okapia.models.store import ModelStore
+from okapia.models.weights.store import ModelStore
 
 CARDS = builtin_cards()
 LITE = CARDS["megadetector-lite"]

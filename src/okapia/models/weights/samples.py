@@ -7,9 +7,9 @@ from pathlib import Path
 
 from okapia.domain.errors import OutputNotWritable, PullFailed
 from okapia.models.card import Member
-from okapia.models.clients import Client, Progress
-from okapia.models.members import read_members
-from okapia.models.staging import staging, write_durably
+from okapia.models.weights.clients import Client, Progress
+from okapia.models.weights.members import read_members
+from okapia.models.weights.staging import staging, write_durably
 
 PACKAGE, VERSION = "scikit-image", "0.26.0"
 ARCHIVE_BYTES = 14_000_000

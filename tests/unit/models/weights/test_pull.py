@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from okapia.domain.errors import ClientMissing, ModelDamaged, ModelError, PullFailed, UnknownModel
-from okapia.models import fingerprint
-from okapia.models.archives import Archives
 from okapia.models.base import Session
 from okapia.models.card import Fingerprint, Member, ModelCard, Source, builtin_cards
-from okapia.models.clients import Progress
-from okapia.models.convert import efficientnet_lite
-from okapia.models.pull import PullEvent, Tools, pull, select
 from okapia.models.runtime import EngineChoice, Load, Runtime
-from okapia.models.store import ModelStore
-from tests.unit.models.checkpoint_files import zip_checkpoint
-from tests.unit.models.layers import Weights
-from tests.unit.models.test_convert_efficientnet_lite import Reference
+from okapia.models.weights import fingerprint
+from okapia.models.weights.archives import Archives
+from okapia.models.weights.clients import Progress
+from okapia.models.weights.convert import efficientnet_lite
+from okapia.models.weights.pull import PullEvent, Tools, pull, select
+from okapia.models.weights.store import ModelStore
+from tests.unit.models.weights.checkpoint_files import zip_checkpoint
+from tests.unit.models.weights.layers import Weights
+from tests.unit.models.weights.test_convert_efficientnet_lite import Reference
 
 TEMPLATE = builtin_cards()["efficientnet-lite0"]
 

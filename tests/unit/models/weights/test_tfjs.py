@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert import nanodet
-from okapia.models.convert.tfjs import Output, translate
-from okapia.models.convert.tfjs_file import read_graph_model
-from tests.unit.models.layers import Floats, convolve, same
+from okapia.models.weights.convert import nanodet
+from okapia.models.weights.convert.tfjs import Output, translate
+from okapia.models.weights.convert.tfjs_file import read_graph_model
+from tests.unit.models.weights.layers import Floats, convolve, same
 
 Array = NDArray[np.generic]
 Json = dict[str, object]

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import ClientMissing, PullFailed
-from okapia.models.clients import Npm, Pip, quote
+from okapia.models.weights.clients import Npm, Pip, quote
 
 DEAD = "http://127.0.0.1:9"
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")

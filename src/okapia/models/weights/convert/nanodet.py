@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 import onnx
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert.tfjs import Output, translate
-from okapia.models.convert.tfjs_file import read_graph_model
+from okapia.models.weights.convert.tfjs import Output, translate
+from okapia.models.weights.convert.tfjs_file import read_graph_model
 
 CANVAS = 416
 STRIDES = (8, 16, 32)

@@ -11,7 +11,7 @@ import pytest
 
 from okapia.domain.errors import ModelDamaged
 from okapia.models.card import Member
-from okapia.models.members import read_members
+from okapia.models.weights.members import read_members
 
 FILES = {"package/okapi.bin": b"okapi" * 100, "package/readme.md": b"read me", "package/bongo.bin": b"bongo"}
 

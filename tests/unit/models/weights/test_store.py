@@ -8,8 +8,8 @@ import pytest
 
 from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed
 from okapia.models.card import builtin_cards
-from okapia.models.staging import staging
-from okapia.models.store import ModelStore
+from okapia.models.weights.staging import staging
+from okapia.models.weights.store import ModelStore
 
 CARD = builtin_cards()["megadetector-lite"]
 OKAPI, BONGO = b"okapi network", b"bongo network"

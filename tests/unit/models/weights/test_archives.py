@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import PullFailed
-from okapia.models.archives import Archives
 from okapia.models.card import Member, Source
-from okapia.models.clients import Progress
+from okapia.models.weights.archives import Archives
+from okapia.models.weights.clients import Progress
 
 OKAPI = b"okapi wheel " * 10
 SOURCE = Source(

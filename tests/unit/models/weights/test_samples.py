@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import ModelDamaged, OutputNotWritable, PullFailed
-from okapia.models import samples
 from okapia.models.card import Member
-from okapia.models.clients import Pip
-from okapia.models.samples import take_samples
+from okapia.models.weights import samples
+from okapia.models.weights.clients import Pip
+from okapia.models.weights.samples import take_samples
 
 WHEEL = "scikit_image-0.26.0-cp311-cp311-win_amd64.whl"
 MEMBERS = ("skimage/data/chelsea.png", "skimage/data/astronaut.png", "skimage/data/motorcycle_left.png")

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import onnx
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert.checkpoint import StateDict, read_state_dict
-from okapia.models.convert.graph import Graph, Kernel, folded_kernel
+from okapia.models.weights.convert.checkpoint import StateDict, read_state_dict
+from okapia.models.weights.convert.graph import Graph, Kernel, folded_kernel
 
 _EPSILON = 1e-3  # YOLOX sets it in place of PyTorch's 1e-5
 _INT32_MAX = 2**31 - 1

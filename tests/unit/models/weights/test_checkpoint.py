@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert.checkpoint import read_checkpoint, read_state_dict
-from tests.unit.models.checkpoint_files import legacy_checkpoint, zip_checkpoint, zip_of
+from okapia.models.weights.convert.checkpoint import read_checkpoint, read_state_dict
+from tests.unit.models.weights.checkpoint_files import legacy_checkpoint, zip_checkpoint, zip_of
 
 Write = Callable[[object], bytes]
 

@@ -7,10 +7,10 @@ import onnxruntime
 import pytest
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert import yolox
-from okapia.models.convert.checkpoint import StateDict
-from tests.unit.models.checkpoint_files import zip_checkpoint
-from tests.unit.models.layers import Floats, Weights, centred, convolve, sigmoid, windows
+from okapia.models.weights.convert import yolox
+from okapia.models.weights.convert.checkpoint import StateDict
+from tests.unit.models.weights.checkpoint_files import zip_checkpoint
+from tests.unit.models.weights.layers import Floats, Weights, centred, convolve, sigmoid, windows
 
 N_CLASSES = 2
 WIDTH = 4

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed
 from okapia.models.card import ModelCard
-from okapia.models.staging import replace_folder, staging, write_durably
+from okapia.models.weights.staging import replace_folder, staging, write_durably
 
 _NETWORK = "network.onnx"
 _RECORD = "installed.json"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import onnx
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert.checkpoint import StateDict, read_state_dict
-from okapia.models.convert.graph import Graph, folded_kernel
+from okapia.models.weights.convert.checkpoint import StateDict, read_state_dict
+from okapia.models.weights.convert.graph import Graph, folded_kernel
 
 CANVAS = 224
 

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert.graph import Attribute, Graph, Shape
-from okapia.models.convert.tfjs_file import Array, GraphModel, Node
+from okapia.models.weights.convert.graph import Attribute, Graph, Shape
+from okapia.models.weights.convert.tfjs_file import Array, GraphModel, Node
 
 _TO_CHANNELS_FIRST = (0, 3, 1, 2)
 _TO_CHANNELS_LAST = (0, 2, 3, 1)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from okapia.domain.errors import ClientMissing, ModelDamaged, ModelNotInstalled, PullFailed, UnknownModel
-from okapia.models import fingerprint
-from okapia.models.archives import Archives
 from okapia.models.base import Session
 from okapia.models.card import PROFILES, ModelCard, Source
-from okapia.models.members import read_members
-from okapia.models.staging import staging, write_durably
-from okapia.models.store import Installed, ModelStore
+from okapia.models.weights import fingerprint
+from okapia.models.weights.archives import Archives
+from okapia.models.weights.members import read_members
+from okapia.models.weights.staging import staging, write_durably
+from okapia.models.weights.store import Installed, ModelStore
 
 OpenSession = Callable[[Path, int], Session]
 """Loads a network for square inputs of so many pixels."""
@@ -157,7 +157,7 @@ def _install(card: ModelCard, files: Mapping[str, bytes], tools: Tools) -> Insta
 def _converted(card: ModelCard, files: Mapping[str, bytes]) -> bytes:
     source = _source(card)
     # The converters load onnx, which nobody but a pull needs.
-    converter = importlib.import_module(f"okapia.models.convert.{source.converter}")
+    converter = importlib.import_module(f"okapia.models.weights.convert.{source.converter}")
     network: bytes = converter.convert(
         {member.path: files[member.path] for member in source.members}
     ).SerializeToString()

@@ -7,10 +7,10 @@ import onnxruntime
 import pytest
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.convert import efficientnet_lite
-from okapia.models.convert.checkpoint import StateDict
-from tests.unit.models.checkpoint_files import legacy_checkpoint
-from tests.unit.models.layers import Floats, Weights, convolve, same
+from okapia.models.weights.convert import efficientnet_lite
+from okapia.models.weights.convert.checkpoint import StateDict
+from tests.unit.models.weights.checkpoint_files import legacy_checkpoint
+from tests.unit.models.weights.layers import Floats, Weights, convolve, same
 
 N_CLASSES = 5
 BLOCKS = (

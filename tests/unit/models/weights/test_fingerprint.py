@@ -9,7 +9,7 @@ import pytest
 from okapia.domain.errors import ModelDamaged, ModelError
 from okapia.models.base import Tensor
 from okapia.models.card import Fingerprint, builtin_cards
-from okapia.models.fingerprint import check, measure, probe
+from okapia.models.weights.fingerprint import check, measure, probe
 
 CARD = builtin_cards()["nanodet-coco"]
 

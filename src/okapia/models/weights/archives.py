@@ -7,9 +7,9 @@ from pathlib import Path
 
 from okapia.domain.errors import PullFailed
 from okapia.models.card import Source
-from okapia.models.clients import Client, Npm, Pip, Progress, Say
-from okapia.models.staging import staging
-from okapia.models.store import file_sha256
+from okapia.models.weights.clients import Client, Npm, Pip, Progress, Say
+from okapia.models.weights.staging import staging
+from okapia.models.weights.store import file_sha256
 
 _ROOM = 3
 """Times the archive's size that must be free: the client's copy, ours, and the network."""

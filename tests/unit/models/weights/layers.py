@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from okapia.models.convert.checkpoint import StateDict
+from okapia.models.weights.convert.checkpoint import StateDict
 
 Floats = NDArray[np.float64]
 Padding = Callable[[int, int, int], tuple[int, int]]

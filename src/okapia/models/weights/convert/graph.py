@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from okapia.models.convert.checkpoint import StateDict
+from okapia.models.weights.convert.checkpoint import StateDict
 
 OPSET = 17
 IR_VERSION = 9  # the newest that ONNX Runtime 1.20 reads
