@@ -5,6 +5,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail.
+settings.register_profile("okapia", deadline=None)
+settings.load_profile("okapia")
 
 REPOSITORY = Path(__file__).parents[1]
 

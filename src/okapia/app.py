@@ -84,12 +84,12 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
     owners: dict[tuple[str, str], str] = {}
     for dialect in discover():
         router = dialect.build(context)
-        _claim(router, dialect.name, owners)
+        claim(router, dialect.name, owners)
         app.include_router(router)
     return app
 
 
-def _claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> None:
+def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> None:
     """Note which dialect owns which method and path; two owners stop the start."""
     for route in router.routes:
         if not isinstance(route, APIRoute):

@@ -1,5 +1,6 @@
 """Everything that can be set, in one place: environment (`OKAPIA_*`), then `okapia.toml`, then defaults."""
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -93,6 +95,8 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings.model_validate(given)
+    except (tomllib.TOMLDecodeError, SettingsError) as error:
+        raise InvalidSettings(f"okapia.toml or the environment cannot be read: {error}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidSettings(problems) from error

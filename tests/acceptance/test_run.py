@@ -50,13 +50,15 @@ def test_all_done_is_exit_code_0_and_the_species_is_in_the_file(samples: Path, t
 
 
 def test_drawn_copies_are_made_of_pictures_with_findings(samples: Path, tmp_path: Path) -> None:
-    Image.new("RGB", (300, 200), "grey").save(tmp_path / "nothing.png")
-    shutil.copy(samples / "cat.png", tmp_path / "cat.png")
+    pictures, drawn = tmp_path / "pictures", tmp_path / "drawn"
+    pictures.mkdir()
+    Image.new("RGB", (300, 200), "grey").save(pictures / "nothing.png")
+    shutil.copy(samples / "cat.png", pictures / "cat.png")
 
-    result = okapia("run", tmp_path, "--render", tmp_path / "drawn", "-o", tmp_path / "r.json")
+    result = okapia("run", pictures, "--render", drawn)
 
     assert result.returncode == 0, result.stderr
-    assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["cat.jpg"]
+    assert [path.name for path in drawn.iterdir()] == ["cat.png.jpg"]
 
 
 def test_one_detector_alone_and_without_species(samples: Path, tmp_path: Path) -> None:
@@ -83,6 +85,7 @@ def test_one_detector_alone_and_without_species(samples: Path, tmp_path: Path) -
         (["run", "{samples}", "--profile", "huge"], "profile"),
         (["run", "{samples}", "--canvas", "500"], "500"),
         (["run", "{samples}", "--people", "hide"], "blur, fill or show"),
+        (["run", "{samples}", "--render", "{samples}/drawn"], "lies among the pictures"),
     ],
 )
 def test_wrong_usage_is_one_clear_line_and_exit_code_2(

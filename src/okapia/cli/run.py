@@ -34,8 +34,9 @@ def run(
     Exit codes: 0 all done, 1 some pictures failed, 2 nothing could be done.
     """
     # Heavy imports wait until here, so that `okapia --help` is instant.
-    from okapia.cli.folder_run import FolderRun, Plan
+    from okapia.cli.folder_run import FolderRun
     from okapia.cli.logs import configure_logs
+    from okapia.cli.run_plan import Plan
     from okapia.settings import load_settings
 
     settings = load_settings(threshold=threshold)

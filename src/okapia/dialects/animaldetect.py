@@ -33,6 +33,10 @@ _LABELS = {Category.PERSON: "human"}
 """The vendor says `human` where MegaDetector says `person`."""
 
 
+_MIME_NAMES = {"MPO": "jpeg"}
+"""Formats whose media type is not their name: an MPO is a JPEG with further pictures behind it."""
+
+
 class Parameters(BaseModel):
     """Fields beside the image, in a form or in JSON."""
 
@@ -268,7 +272,7 @@ def _metadata(asked: _Asked, analysis: Analysis) -> dict[str, object] | None:
         "image_width": image.width,
         "image_height": image.height,
         "file_size": image.n_bytes,
-        "mime_type": f"image/{image.format.lower()}",
+        "mime_type": f"image/{_MIME_NAMES.get(image.format, image.format.lower())}",
         "orientation": capture.orientation,
         "captured_at": capture.captured_at.isoformat() if capture.captured_at else None,
         "camera_make": capture.camera_make,

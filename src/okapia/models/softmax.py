@@ -13,6 +13,10 @@ from okapia.models.taxa import class_taxa
 from okapia.models.tensors import to_tensor
 from okapia.vision.geometry import Pixels, stretch
 
+MAX_CROPS = 8
+"""Crops that go through the network at once, so that a flock of 300 takes no more memory than
+one (SpeciesNet 5.0.6 does the same)."""
+
 SCORE_FLOOR = 0.005
 """Taxa below this probability are not reported; a hundred of them would add up to noise."""
 
@@ -30,14 +34,17 @@ class SoftmaxClassifier:
         self.reports = (report,)
 
     def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
-        if not crops:
-            return []
+        pieces = (crops[start : start + MAX_CROPS] for start in range(0, len(crops), MAX_CROPS))
+        return [self._by_taxon(row) for piece in pieces for row in self._probabilities(piece)]
+
+    def _probabilities(self, crops: Sequence[Pixels]) -> Tensor:
+        """(N, classes) of at most `MAX_CROPS` crops."""
         recipe = self._card.preprocessing
         rows = [to_tensor(stretch(crop, self.input_size), recipe) for crop in crops]
         (probabilities,) = self._session.run(np.concatenate(rows)).values()
         if not np.isfinite(probabilities).all():
             raise ModelError(f"{self._card.id} answered with numbers that are not finite")
-        return [self._by_taxon(row) for row in probabilities]
+        return probabilities
 
     def _by_taxon(self, probabilities: Tensor) -> tuple[Classification, ...]:
         """Sum the classes of one taxon: 118 dog breeds are one domestic dog."""

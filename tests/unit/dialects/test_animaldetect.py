@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import uuid
+import zlib
 
 import numpy as np
 import pytest
@@ -108,11 +109,54 @@ def png(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("data", [png(1, 1), png(20000, 10)], ids=["1x1", "20000x10"])
-def test_pictures_of_odd_sizes_are_answered(client: TestClient, data: bytes) -> None:
-    answer = client.post("/v1/detect", files={"image": ("odd.png", data, "image/png")})
+def encoded(mode: str, file_format: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, (60, 40)).save(out, file_format, **options)
+    return out.getvalue()
 
-    assert answer.status_code == 200
+
+def animated_gif() -> bytes:
+    frames = [Image.new("P", (60, 40), colour) for colour in (1, 2)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(1, 1),
+        png(20000, 10),
+        encoded("CMYK", "JPEG"),
+        encoded("L", "JPEG"),
+        encoded("I;16", "PNG"),
+        encoded("P", "PNG"),
+        encoded("RGBA", "WEBP"),
+        encoded("RGB", "BMP"),
+        encoded("RGB", "TIFF"),
+        animated_gif(),
+        jpeg(400, 300)[:-2000],
+    ],
+    ids=["1x1", "20000x10", "CMYK", "grey", "16 bit", "palette", "alpha", "BMP", "TIFF", "GIF", "cut off"],
+)
+def test_pictures_of_odd_kinds_are_answered(client: TestClient, data: bytes) -> None:
+    answer = client.post("/v1/detect", files={"image": ("odd.jpg", data, "image/jpeg")})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["annotations"][0]["label"] == "red fox"
+
+
+def huge_png() -> bytes:
+    """A few bytes that announce 30,000 x 30,000 pixels."""
+    small = png(1, 1)
+    header = b"IHDR" + (30000).to_bytes(4) * 2 + small[24:29]
+    return small[:12] + header + zlib.crc32(header).to_bytes(4) + small[33:]
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(client: TestClient) -> None:
+    answer = client.post("/v1/detect", files={"image": ("bomb.png", huge_png(), "image/png")})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "too_many_pixels")
 
 
 @pytest.mark.parametrize(

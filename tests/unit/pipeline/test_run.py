@@ -1,0 +1,145 @@
+"""One picture through the pipeline: how often it is decoded, and what becomes of trouble."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from okapia.domain.errors import ModelError
+from okapia.domain.types import (
+    Analysis,
+    AnalysisOptions,
+    BBox,
+    Category,
+    Classification,
+    Detection,
+    Failure,
+    ModelReport,
+)
+from okapia.models.taxa import builtin_taxonomy
+from okapia.pipeline.run import Pipeline
+from okapia.vision.decode import DecodePolicy
+from okapia.vision.geometry import Pixels
+
+TAXONOMY = builtin_taxonomy()
+RED_FOX = next(taxon for taxon in TAXONOMY if taxon.common_name == "red fox")
+OPTIONS = AnalysisOptions(threshold=0.2)
+
+
+class Seeing:
+    """Answers fixed boxes and remembers the pictures it was shown."""
+
+    input_size = (64, 64)
+    reports = (ModelReport("seeing", "detector", "test", "cpu", "f32", "0" * 64),)
+
+    def __init__(self, *boxes: Detection) -> None:
+        self.boxes = boxes
+        self.shown: list[tuple[int, ...]] = []
+
+    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
+        self.shown.append(pixels.shape)
+        return self.boxes
+
+
+class Naming:
+    """Calls every crop a fox and remembers the crops."""
+
+    input_size = (224, 224)
+    reports = (ModelReport("naming", "classifier", "test", "cpu", "f32", "1" * 64),)
+
+    def __init__(self) -> None:
+        self.crops: list[tuple[int, ...]] = []
+
+    def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
+        self.crops += [crop.shape for crop in crops]
+        return [(Classification(RED_FOX, 0.9),) for _ in crops]
+
+
+class Broken(Seeing):
+    """A network that answers nonsense."""
+
+    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
+        raise ModelError(f"broken answered with numbers that are not finite, to {pixels.shape}")
+
+
+def picture(width: int = 1600, height: int = 1200) -> bytes:
+    out = io.BytesIO()
+    ramp = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
+    Image.fromarray(ramp).save(out, "JPEG")
+    return out.getvalue()
+
+
+def box(category: Category, confidence: float, bbox: BBox) -> Detection:
+    return Detection(bbox, category, confidence, category.value)
+
+
+def pipeline(detector: Seeing, naming: Naming | None) -> Pipeline:
+    return Pipeline(detector, naming, TAXONOMY, DecodePolicy())
+
+
+def analysed(outcome: Analysis | Failure) -> Analysis:
+    assert isinstance(outcome, Analysis), outcome
+    return outcome
+
+
+SMALL_ANIMAL = box(Category.ANIMAL, 0.9, BBox(0.1, 0.1, 0.2, 0.2))
+WEAK_ANIMAL = box(Category.ANIMAL, 0.1, BBox(0.5, 0.5, 0.2, 0.2))
+PERSON = box(Category.PERSON, 0.8, BBox(0.4, 0.4, 0.3, 0.3))
+
+
+def test_the_detector_sees_a_picture_decoded_small() -> None:
+    detector = Seeing()
+
+    pipeline(detector, Naming()).run("a", picture(), OPTIONS)
+
+    assert detector.shown == [(150, 200, 3)]
+
+
+def test_an_animal_is_cut_out_of_a_larger_decode() -> None:
+    naming = Naming()
+
+    result = pipeline(Seeing(SMALL_ANIMAL), naming).run("a", picture(), OPTIONS)
+
+    (crop,) = naming.crops
+    assert min(crop[:2]) >= 224
+    (animal,) = analysed(result.outcome).detections
+    assert animal.prediction is not None
+    assert animal.prediction.taxon == RED_FOX
+
+
+def test_only_found_animals_are_classified() -> None:
+    naming = Naming()
+
+    result = pipeline(Seeing(SMALL_ANIMAL, PERSON, WEAK_ANIMAL), naming).run("a", picture(), OPTIONS)
+
+    assert len(naming.crops) == 1
+    detections = analysed(result.outcome).detections
+    assert [d.confidence for d in detections] == [0.9, 0.8, 0.1]
+    assert [d.prediction.taxon.common_name for d in detections if d.prediction] == ["red fox", "human"]
+
+
+def test_without_classification_nothing_is_cut_out() -> None:
+    naming = Naming()
+
+    pipeline(Seeing(SMALL_ANIMAL), naming).run("a", picture(), AnalysisOptions(classify=False))
+
+    assert naming.crops == []
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"", "empty_image"), (b"text", "unsupported_format")], ids=["empty", "text"]
+)
+def test_a_bad_picture_is_a_failure_and_no_exception(data: bytes, code: str) -> None:
+    result = pipeline(Seeing(), None).run("bad.jpg", data, OPTIONS)
+
+    assert isinstance(result.outcome, Failure)
+    assert (result.name, result.outcome.code) == ("bad.jpg", code)
+
+
+def test_a_network_that_answers_nonsense_is_a_failure_and_no_blank_picture() -> None:
+    result = pipeline(Broken(), None).run("a", picture(), OPTIONS)
+
+    assert isinstance(result.outcome, Failure)
+    assert result.outcome.code == "model_error"
