@@ -66,7 +66,7 @@ def okapia(name: str, **overrides: object) -> Arm:
     """Analyse with a service of its own settings."""
     canvases = overrides.pop("canvases", {"megadetector-lite": CANVAS})
     service = build_service(load_settings(canvases=canvases, **overrides))
-    service.prepare(service.choice)
+    service.check_ready()
     return Arm(name, partial(analyse, service))
 
 

@@ -44,20 +44,16 @@ def engine_choice(settings: Settings) -> EngineChoice:
 def build_service(settings: Settings) -> Service:
     """Put the objects below HTTP together. Loads no model; close the service when done."""
     load = Load()
-    cores = usable_cores()
-    per_core = 1 if settings.device == "cpu" else _GPU_WORKERS_PER_CORE
     registry = Registry(
         builtin_cards(),
         store=ModelStore(settings.models_dir),
-        runtime=Runtime(engine_choice(settings), load=load, cores=cores),
+        runtime=Runtime(engine_choice(settings), load=load, cores=usable_cores()),
         canvases=settings.canvases,
         idle_s=settings.model_idle_s,
     )
     return Service(
         registry=registry,
-        scheduler=Scheduler(
-            workers=settings.workers or cores * per_core, depth=settings.queue_depth, load=load
-        ),
+        scheduler=Scheduler(workers=_workers(settings), depth=settings.queue_depth, load=load),
         policy=DecodePolicy(
             max_pixels=settings.max_pixels,
             truncated=Truncated(settings.truncated),
@@ -66,6 +62,12 @@ def build_service(settings: Settings) -> Service:
         choice=ModelChoice(settings.detector, settings.classifier or None),
         deadline_s=settings.deadline_s,
     )
+
+
+def _workers(settings: Settings) -> int:
+    """Pictures side by side: one a core on a CPU; more on a GPU, so that batches gather."""
+    per_core = 1 if settings.device == "cpu" else _GPU_WORKERS_PER_CORE
+    return settings.workers or usable_cores() * per_core
 
 
 def build_app(settings: Settings, service: Service) -> FastAPI:
@@ -108,7 +110,7 @@ def _lifespan(settings: Settings, service: Service) -> Callable[[FastAPI], Abstr
         # One thread a waiting picture, and some for calls that do not wait: the queue's own
         # limit must be reached before the pool's, so that a full server says 503.
         limiter = anyio.to_thread.current_default_thread_limiter()
-        limiter.total_tokens = settings.queue_depth + service.workers + 16
+        limiter.total_tokens = settings.queue_depth + _workers(settings) + 16
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_evict_now_and_then, service)
             yield

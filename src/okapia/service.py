@@ -135,29 +135,16 @@ class Service:
         """Do what `annotate` does, at once and in the caller's own thread."""
         return render(data, detections, people=people, policy=self._policy)
 
-    def prepare(self, choice: ModelChoice) -> tuple[ModelReport, ...]:
-        """Load the models of `choice`; gives how they run.
+    def check_ready(self, choice: ModelChoice | None = None) -> tuple[ModelReport, ...]:
+        """Run a tiny inference on the models of `choice`, or the default ones; gives how they run.
 
         Raises:
-            ModelError: a model is unknown, not installed, damaged or cannot be loaded.
-        """
-        return self._pipeline(choice).reports
-
-    def check_ready(self) -> tuple[ModelReport, ...]:
-        """Run a tiny inference on the default models; gives how they run.
-
-        Raises:
-            ModelError: a model is not installed, damaged, or does not answer.
+            ModelError: a model is unknown, not installed, damaged, or does not answer.
             ServerBusy, DeadlineExceeded: the queue is full.
         """
-        pipeline = self._pipeline(None)
+        pipeline = self._pipeline(choice)
         self._scheduler.submit(pipeline.warm_up, deadline_s=self._deadline_s).result()
         return pipeline.reports
-
-    @property
-    def workers(self) -> int:
-        """Pictures that are analysed side by side."""
-        return self._scheduler.workers
 
     def evict_idle(self) -> None:
         """Drop models that nobody used lately; to be called now and then."""

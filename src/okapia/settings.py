@@ -1,6 +1,5 @@
 """Everything that can be set, in one place: environment (`OKAPIA_*`), then `okapia.toml`, then defaults."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +9,6 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -95,8 +93,8 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings.model_validate(given)
-    except (tomllib.TOMLDecodeError, SettingsError) as error:
-        raise InvalidSettings(f"okapia.toml or the environment cannot be read: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InvalidSettings(problems) from error
+        # What cannot even be read (no TOML, no JSON) has no name of its own.
+        names = (".".join(map(str, e["loc"])) or "okapia.toml or the environment" for e in error.errors())
+        problems = (f"{name}: {e['msg']}" for name, e in zip(names, error.errors(), strict=True))
+        raise InvalidSettings("; ".join(problems)) from error

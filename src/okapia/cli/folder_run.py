@@ -48,7 +48,7 @@ class FolderRun:
         service = build_service(plan.settings)
         try:
             with MegaDetectorWriter(plan.output, keep_above=plan.keep_above) as writer:
-                reports = service.prepare(plan.choice)
+                reports = service.check_ready(plan.choice)
                 summary = Summary(plan.output, reports, plan.options.threshold)
                 with _progress(total, is_quiet=is_quiet) as advance:
                     for result in self._results(service):
