@@ -68,9 +68,8 @@ ANIMAL = Taxon("1f689929-883d-4dae-958c-3d57ab5b6c16", "", "", "", "", "", "anim
 HUMAN = Taxon(
     "990ae9dd-7a59-4344-afcb-1b7b21368000", "mammalia", "primates", "hominidae", "homo", "sapiens", "human"
 )
-BLANK = Taxon("f1856211-cfb7-4a5b-9158-c0f72fd09ee6", "", "", "", "", "", "blank")
 VEHICLE = Taxon("e2895ed5-780b-48f6-8a11-9e27cb594511", "", "", "", "", "", "vehicle")
-"""The four labels with a fixed meaning, ids as in SpeciesNet's public taxonomy (Apache-2.0)."""
+"""Labels with a fixed meaning, ids as in SpeciesNet's public taxonomy (Apache-2.0)."""
 
 
 class Taxonomy:

@@ -71,15 +71,6 @@ class BBox:
         """Fraction of this box that lies inside `other`, 0..1."""
         return self.intersection(other) / self.area if self.area > 0 else 0.0
 
-    def corners_px(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom) in whole pixels of an image of that size."""
-        return (
-            round(self.x_min * width),
-            round(self.y_min * height),
-            round(self.x_max * width),
-            round(self.y_max * height),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Classification:

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import BBox, Category, Detection
-from okapia.models.base import CONFIDENCE_FLOOR, Tensor
+from okapia.domain.types import BBox, Category, Detection, ModelReport
+from okapia.models.base import CONFIDENCE_FLOOR, Session, Tensor
 from okapia.models.card import ModelCard
-from okapia.vision.geometry import nms
+from okapia.models.tensors import to_tensor
+from okapia.vision.geometry import Letterbox, Pixels, letterbox, nms
 
 MAX_DETECTIONS = 300
 """Boxes kept of one picture, as YOLOv5, MegaDetector and SpeciesNet do."""
@@ -16,6 +17,23 @@ MAX_DETECTIONS = 300
 MAX_CANDIDATES = 300
 """Boxes that merging starts from. NanoDet has 2,000 of at least 0.01 in one picture: its own
 deployment stops at 0.05; the best 300 reach below that."""
+
+
+class BoxNetwork:
+    """What every family of detectors is built on: a card, a network and a square canvas."""
+
+    def __init__(self, card: ModelCard, session: Session, *, canvas: int, report: ModelReport) -> None:
+        self._card = card
+        self._session = session
+        self._canvas = canvas
+        self.input_size = (canvas, canvas)
+        self.reports = (report,)
+
+    def _infer(self, pixels: Pixels) -> tuple[Letterbox, dict[str, Tensor]]:
+        """Fit a picture into the canvas and run the network on it."""
+        recipe = self._card.preprocessing
+        placed = letterbox(pixels, self.input_size, pad_value=recipe.pad_value)
+        return placed, self._session.run(to_tensor(placed.pixels, recipe))
 
 
 def above_floor(scores: Tensor, *, model_id: str) -> NDArray[np.intp]:

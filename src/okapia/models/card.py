@@ -1,13 +1,10 @@
 """The model card: everything Okapia knows of a model, in one TOML file.
 
-Adding a model of a known family is adding such a file to `cards/` (built in) or beside the
-weights in `OKAPIA_HOME/models/<id>/card.toml` (a person's own).
+Adding a model of a known family is adding such a file to `cards/`.
 """
 
 import tomllib
-from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -135,12 +132,6 @@ def builtin_cards() -> dict[str, ModelCard]:
         if file.name.endswith(".toml")
     )
     return {card.id: card for card in cards}
-
-
-def cards_in(folder: Path) -> Iterator[ModelCard]:
-    """Give the cards of models that a person added: `<folder>/<id>/card.toml`."""
-    for path in sorted(folder.glob("*/card.toml")):
-        yield read_card(path.read_text(encoding="utf-8"), origin=str(path))
 
 
 PROFILES: dict[str, tuple[str, ...]] = {

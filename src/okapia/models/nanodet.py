@@ -2,37 +2,26 @@
 
 import numpy as np
 
-from okapia.domain.types import Detection, ModelReport
-from okapia.models.base import Session, Tensor
-from okapia.models.boxes import above_floor, to_detections
-from okapia.models.card import ModelCard
-from okapia.models.tensors import to_tensor
-from okapia.vision.geometry import Pixels, boxes_from_letterbox, letterbox
+from okapia.domain.types import Detection
+from okapia.models.base import Tensor
+from okapia.models.boxes import BoxNetwork, above_floor, to_detections
+from okapia.vision.geometry import Pixels, boxes_from_letterbox
 
 STRIDES = (8, 16, 32)
 
 
-class NanoDetDetector:
+class NanoDetDetector(BoxNetwork):
     """A NanoDet network: per stride `cls<s>` (1, n, classes) and `reg<s>` (1, n, 4 * bins).
 
     `cls` is after its sigmoid. `reg` holds, for left, top, right and bottom, a distribution
     over `bins` distances in strides, whose expected value is the distance from the cell centre.
     """
 
-    def __init__(self, card: ModelCard, session: Session, *, canvas: int, report: ModelReport) -> None:
-        self._card = card
-        self._session = session
-        self._canvas = canvas
-        self.input_size = (canvas, canvas)
-        self.reports = (report,)
-
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
-        recipe = self._card.preprocessing
-        boxed = letterbox(pixels, self.input_size, pad_value=recipe.pad_value)
-        outputs = self._session.run(to_tensor(boxed.pixels, recipe))
+        placed, outputs = self._infer(pixels)
         levels = [self._decode_level(outputs, stride) for stride in STRIDES]
         corners, scores, classes = (np.concatenate(parts) for parts in zip(*levels, strict=True))
-        return to_detections(boxes_from_letterbox(corners, boxed), scores, classes, card=self._card)
+        return to_detections(boxes_from_letterbox(corners, placed), scores, classes, card=self._card)
 
     def _decode_level(
         self, outputs: dict[str, Tensor], stride: int

@@ -65,9 +65,6 @@ class _Shelf(Generic[M]):
         entry.last_used = self._clock()
         return entry.model
 
-    def reports(self) -> list[ModelReport]:
-        return [report for entry in list(self._entries.values()) for report in entry.model.reports]
-
     def evict(self, deadline: float) -> list[str]:
         idle = [model_id for model_id, entry in list(self._entries.items()) if entry.last_used < deadline]
         for model_id in idle:
@@ -128,10 +125,6 @@ class Registry:
     def classifier(self, model_id: str) -> Classifier:
         """Give the classifier `model_id`, loading it if need be; raises as `detector` does."""
         return self._classifiers.get(model_id)
-
-    def loaded(self) -> list[ModelReport]:
-        """Say which networks are in memory and how they run."""
-        return self._detectors.reports() + self._classifiers.reports()
 
     def evict_idle(self) -> list[str]:
         """Drop the models that nobody asked for lately; gives their ids."""

@@ -7,40 +7,30 @@ from functools import lru_cache
 
 import numpy as np
 
-from okapia.domain.types import Detection, ModelReport
-from okapia.models.base import Session, Tensor
-from okapia.models.boxes import above_floor, to_detections
-from okapia.models.card import ModelCard
-from okapia.models.tensors import to_tensor
-from okapia.vision.geometry import Pixels, boxes_from_letterbox, letterbox
+from okapia.domain.types import Detection
+from okapia.models.base import Tensor
+from okapia.models.boxes import BoxNetwork, above_floor, to_detections
+from okapia.vision.geometry import Pixels, boxes_from_letterbox
 
 STRIDES = (8, 16, 32)
 
 
-class YoloxDetector:
+class YoloxDetector(BoxNetwork):
     """A YOLOX network of any size: `images` (N, 3, H, W) to (N, anchors, 5 + classes).
 
     A row holds the raw centre offset and log size, then objectness and class scores after
     their sigmoid; the strides 8, 16, 32 follow one another, each row by row.
     """
 
-    def __init__(self, card: ModelCard, session: Session, *, canvas: int, report: ModelReport) -> None:
-        self._card = card
-        self._session = session
-        self._canvas = canvas
-        self.input_size = (canvas, canvas)
-        self.reports = (report,)
-
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
-        recipe = self._card.preprocessing
-        boxed = letterbox(pixels, self.input_size, pad_value=recipe.pad_value)
-        (output,) = self._session.run(to_tensor(boxed.pixels, recipe)).values()
+        placed, outputs = self._infer(pixels)
+        (output,) = outputs.values()
         rows = output[0]
         class_scores = rows[:, 5:] * rows[:, 4:5]
         classes = class_scores.argmax(axis=1)
         scores = class_scores.max(axis=1)
         found = above_floor(scores, model_id=self._card.id)
-        corners = boxes_from_letterbox(decode(rows[found, :4], found, canvas=self._canvas), boxed)
+        corners = boxes_from_letterbox(decode(rows[found, :4], found, canvas=self._canvas), placed)
         return to_detections(corners, scores[found], classes[found], card=self._card)
 
 

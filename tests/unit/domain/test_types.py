@@ -36,10 +36,6 @@ def test_a_small_box_inside_a_large_one_is_fully_covered() -> None:
     assert small.covered_by(BBox(0.0, 0.0, 1.0, 1.0)) == pytest.approx(1.0)
 
 
-def test_corners_in_pixels_are_whole() -> None:
-    assert BBox(0.25, 0.5, 0.5, 0.25).corners_px(400, 200) == (100, 100, 300, 150)
-
-
 def test_a_view_above_a_threshold_keeps_what_reaches_it() -> None:
     boxes = tuple(Detection(BBox(0, 0, 1, 1), Category.ANIMAL, score, "animal") for score in (0.9, 0.2, 0.19))
     analysis = Analysis(ImageInfo(10, 10, "JPEG", 100), boxes)

@@ -91,10 +91,10 @@ def test_a_model_is_loaded_once_however_many_ask(store: ModelStore) -> None:
 def test_a_loaded_model_answers_and_is_reported(store: ModelStore) -> None:
     models = registry(store, CountingRuntime(), clock=Clock())
 
-    found = models.detector("megadetector-lite").detect(np.zeros((40, 60, 3), dtype=np.uint8))
+    model = models.detector("megadetector-lite")
 
-    assert found == ()
-    (report,) = models.loaded()
+    assert model.detect(np.zeros((40, 60, 3), dtype=np.uint8)) == ()
+    (report,) = model.reports
     assert (report.model_id, report.task, report.device, report.precision) == (
         "megadetector-lite",
         "detector",
