@@ -80,7 +80,7 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
         title="Okapia",
         version=__version__,
         summary="The camera-trap image API that you run yourself.",
-        lifespan=_lifespan(settings, service),
+        lifespan=_lifespan(service),
     )
     context = Context(service, Limits(max_body_bytes=settings.max_body_bytes), settings.threshold)
     owners: dict[tuple[str, str], str] = {}
@@ -102,15 +102,11 @@ def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> N
                 raise InvalidSettings(f"{method} {route.path} is claimed by {owner} and by {name}")
 
 
-def _lifespan(settings: Settings, service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Size the thread pool on purpose, drop idle models now and then, close the service at the end."""
+def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Drop idle models now and then, close the service at the end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # One thread a waiting picture, and some for calls that do not wait: the queue's own
-        # limit must be reached before the pool's, so that a full server says 503.
-        limiter = anyio.to_thread.current_default_thread_limiter()
-        limiter.total_tokens = settings.queue_depth + _workers(settings) + 16
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_evict_now_and_then, service)
             yield

@@ -4,6 +4,7 @@ Doors (HTTP dialects, commands) call this and nothing below it. It knows no HTTP
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 
@@ -91,16 +92,18 @@ class Service:
 
     def analyze(
         self, image: NamedImage, options: AnalysisOptions, *, choice: ModelChoice | None = None
-    ) -> ImageResult:
-        """Analyse one picture that somebody waits for.
+    ) -> Future[ImageResult]:
+        """Analyse one picture that somebody waits for; never blocks.
+
+        The future fails with `ModelNotInstalled` or another `ModelError` when the models cannot be
+        had, and with `DeadlineExceeded` when the picture waited too long.
 
         Raises:
-            ModelNotInstalled: a model of `choice` has to be pulled first.
-            ServerBusy, DeadlineExceeded, ShuttingDown: try again later.
+            ServerBusy, ShuttingDown: at once; try again later.
         """
-        pipeline = self._pipeline(choice)
-        work = partial(self._run, pipeline, image, options)
-        return self._scheduler.submit(work, deadline_s=self._deadline_s).result()
+        return self._scheduler.submit(
+            lambda: self._run(self._pipeline(choice), image, options), deadline_s=self._deadline_s
+        )
 
     def analyze_many(
         self,
@@ -121,15 +124,16 @@ class Service:
         pipeline = self._pipeline(choice)
         return self._scheduler.stream(partial(self._run, pipeline, image, options, also) for image in images)
 
-    def annotate(self, data: bytes, detections: tuple[Detection, ...], *, people: People) -> bytes:
+    def annotate(self, data: bytes, detections: tuple[Detection, ...], *, people: People) -> Future[bytes]:
         """Draw detections on a copy of the picture for somebody who waits; gives a JPEG file.
 
+        The future fails with `BadImage` or `DeadlineExceeded`.
+
         Raises:
-            BadImage: the bytes cannot become pixels.
-            ServerBusy, DeadlineExceeded, ShuttingDown: try again later.
+            ServerBusy, ShuttingDown: at once; try again later.
         """
         work = partial(self.draw, data, detections, people=people)
-        return self._scheduler.submit(work, deadline_s=self._deadline_s).result()
+        return self._scheduler.submit(work, deadline_s=self._deadline_s)
 
     def draw(self, data: bytes, detections: tuple[Detection, ...], *, people: People) -> bytes:
         """Do what `annotate` does, at once and in the caller's own thread."""

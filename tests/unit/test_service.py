@@ -70,7 +70,7 @@ def test_what_else_is_to_be_done_is_done_with_good_pictures_only(service: Servic
 
 
 def test_a_lone_picture_is_answered_too(service: Service) -> None:
-    result = service.analyze(NamedImage("a", jpeg), OPTIONS)
+    result = service.analyze(NamedImage("a", jpeg), OPTIONS).result(timeout=10)
 
     assert isinstance(result.outcome, Analysis)
 

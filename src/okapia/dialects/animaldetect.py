@@ -3,12 +3,13 @@
 Field names, ranges and shapes follow the vendor's; what is ours is added beside them.
 """
 
+from asyncio import wrap_future
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import uuid4
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,11 +39,18 @@ _MIME_NAMES = {"MPO": "jpeg"}
 
 
 class Parameters(BaseModel):
-    """Fields beside the image, in a form or in JSON."""
+    """What can be said beside the image: in the form, in the JSON or in the query.
+
+    Attributes:
+        render: answer with an annotated JPEG in place of JSON (ours).
+        people: how people appear in that JPEG (ours).
+    """
 
     threshold: Annotated[float, Field(ge=0.01, le=0.99, allow_inf_nan=False)]
     classify: bool = True
     metadata: bool = False
+    render: bool = False
+    people: People = People.BLUR
 
 
 class Taxonomy(BaseModel):
@@ -124,10 +132,6 @@ class _Asked:
         return AnalysisOptions(self.parameters.threshold, classify and self.parameters.classify)
 
 
-Render = Annotated[bool, Query(description="Answer with an annotated JPEG instead of JSON.")]
-Faces = Annotated[People, Query(description="How people appear in the annotated JPEG.")]
-
-
 def build(context: Context) -> APIRouter:
     """Make the routes `POST /v1/detect` and `POST /v1/filter`."""
     router = APIRouter(prefix="/v1", tags=["detect"], route_class=error_route(render_error))
@@ -140,23 +144,28 @@ def build(context: Context) -> APIRouter:
 
     Picture = Annotated[_Asked, Depends(read)]  # noqa: N806 - a type, bound to this service
 
-    @router.post("/detect", openapi_extra=_BODY, responses=_ANSWERS, response_model=DetectAnswer)
-    def detect(asked: Picture, render: Render = False, people: Faces = People.BLUR) -> Response:
+    async def drawn(asked: _Asked, analysis: Analysis) -> Response:
+        people = asked.parameters.people
+        return _jpeg(await wrap_future(service.annotate(asked.data, analysis.detections, people=people)))
+
+    @router.post("/detect", openapi_extra=_REQUEST, responses=_ANSWERS, response_model=DetectAnswer)
+    async def detect(asked: Picture) -> Response:
         """Find the animals, people and vehicles of one picture and name the species."""
-        result = service.analyze(asked.image, asked.options(classify=True))
+        result = await wrap_future(service.analyze(asked.image, asked.options(classify=True)))
         analysis = _analysis(result, asked)
-        if render:
-            return _jpeg(service.annotate(asked.data, analysis.detections, people=people))
+        if asked.parameters.render:
+            return await drawn(asked, analysis)
         return _json(_detect_answer(asked, analysis, _info(service.choice, asked, result)))
 
-    @router.post("/filter", openapi_extra=_BODY, responses=_ANSWERS, response_model=FilterAnswer)
-    def filter_(asked: Picture, render: Render = False, people: Faces = People.BLUR) -> Response:
+    @router.post("/filter", openapi_extra=_REQUEST, responses=_ANSWERS, response_model=FilterAnswer)
+    async def filter_(asked: Picture) -> Response:
         """Say whether one picture holds animals, people or vehicles, and where."""
         choice = ModelChoice(service.choice.detector, None)
-        result = service.analyze(asked.image, asked.options(classify=False), choice=choice)
+        options = asked.options(classify=False)
+        result = await wrap_future(service.analyze(asked.image, options, choice=choice))
         analysis = _analysis(result, asked)
-        if render:
-            return _jpeg(service.annotate(asked.data, analysis.detections, people=people))
+        if asked.parameters.render:
+            return await drawn(asked, analysis)
         return _json(_filter_answer(asked, analysis, _info(choice, asked, result)))
 
     return router
@@ -298,6 +307,8 @@ _FIELDS = {
     "threshold": {"type": "number", "minimum": 0.01, "maximum": 0.99, "default": 0.2},
     "classify": {"type": "boolean", "default": True},
     "metadata": {"type": "boolean", "default": False},
+    "render": {"type": "boolean", "default": False},
+    "people": {"type": "string", "enum": [people.value for people in People], "default": "blur"},
 }
 
 
@@ -306,7 +317,8 @@ def _body_of(image: dict[str, str]) -> dict[str, object]:
     return {"schema": {"type": "object", "required": ["image"], "properties": properties}}
 
 
-_BODY = {
+_REQUEST = {
+    "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in _FIELDS.items()],
     "requestBody": {
         "required": True,
         "content": {
@@ -314,12 +326,13 @@ _BODY = {
             "application/json": _body_of({"type": "string", "contentEncoding": "base64"}),
             "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
         },
-    }
+    },
 }
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"description": "What was found", "content": {"image/jpeg": {"schema": {"type": "string"}}}},
-    "4XX": {"description": "The request or its picture is wrong: `code` says how", **_PROBLEM},
-    "503": {"description": "No model is installed, or the queue is full", **_PROBLEM},
+    400: {"description": "The request or its picture is wrong: `code` says how", **_PROBLEM},
+    413: {"description": "The body is too large", **_PROBLEM},
+    415: {"description": "The body is of no accepted type", **_PROBLEM},
+    503: {"description": "No model is installed, or the queue is full", **_PROBLEM},
 }
-"""`4XX` also keeps the framework from announcing a 422 that is never sent."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import multipart
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from okapia.dialects.base import Limits
 from okapia.domain.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
@@ -80,7 +80,13 @@ async def _bounded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
         raise PayloadTooLarge(max_bytes=max_bytes)
     received = 0
-    async for chunk in request.stream():
+    is_more = True
+    while is_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        is_more = message.get("more_body", False)
         received += len(chunk)
         if received > max_bytes:
             raise PayloadTooLarge(max_bytes=max_bytes)
