@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,29 @@ def test_an_unreadable_file_is_a_failure_of_its_own(samples: Path, tmp_path: Pat
     assert result.returncode == 1
     assert [f["code"] for f in summary["failures"]] == ["unreadable_file"]
     assert summary["found"] == {"animal": 1}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_run_that_is_stopped_keeps_the_answers_so_far(samples: Path, tmp_path: Path) -> None:
+    pictures, drawn = tmp_path / "pictures", tmp_path / "drawn"
+    pictures.mkdir()
+    for number in range(300):
+        (pictures / f"{number:03}.png").symlink_to(samples / "cat.png")
+    arguments = [sys.executable, "-m", "okapia", "run", str(pictures), "--render", str(drawn)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while len(list(drawn.glob("*.jpg"))) < 12:
+        assert process.poll() is None
+        time.sleep(0.01)
+
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+
+    partial = pictures / "okapia_results.partial.json"
+    assert process.returncode == 2
+    assert "error[stopped]" in complaint
+    assert validate(partial) == []
+    assert 1 <= len(json.loads(partial.read_text(encoding="utf-8"))["images"]) < 300
+    assert not (pictures / "okapia_results.json").exists()
 
 
 def test_every_real_edge_case_is_survived(shared_data: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from okapia import __version__
 from okapia.app import build_service
 from okapia.cli.run_plan import Plan
 from okapia.cli.run_summary import FIRST_LOOK, Summary
-from okapia.domain.errors import NothingToDo, OutputNotWritable, UnreadableFile
+from okapia.domain.errors import NothingToDo, OutputNotWritable, StoppedByPerson, UnreadableFile
 from okapia.domain.types import Analysis, ImageResult
 from okapia.formats.base import RunInfo
 from okapia.formats.megadetector import MegaDetectorWriter, as_utf8
@@ -48,17 +48,28 @@ class FolderRun:
         service = build_service(plan.settings)
         try:
             with MegaDetectorWriter(plan.output, keep_above=plan.keep_above) as writer:
-                reports = service.check_ready(plan.choice)
-                summary = Summary(plan.output, reports, plan.options.threshold)
+                summary = Summary(plan.output, service.check_ready(plan.choice), plan.options.threshold)
                 with _progress(total, is_quiet=is_quiet) as advance:
-                    for result in self._results(service):
-                        writer.add(result)
-                        summary.add(result)
-                        advance()
+                    self._analyse(service, writer, summary, advance)
                 writer.finish(_run_info(plan, summary))
         finally:
             service.close()
         return summary
+
+    def _analyse(
+        self, service: Service, writer: MegaDetectorWriter, summary: Summary, advance: Callable[[], None]
+    ) -> None:
+        """Take every picture; when a person stops the run, keep what it has got."""
+        plan = self._plan
+        try:
+            for result in self._results(service):
+                writer.add(result)
+                summary.add(result)
+                advance()
+        except KeyboardInterrupt:
+            partial_output = plan.output.with_suffix(f".partial{plan.output.suffix}")
+            writer.finish(_run_info(plan, summary), target=partial_output)
+            raise StoppedByPerson(images=summary.images, output=as_utf8(str(partial_output))) from None
 
     def _results(self, service: Service) -> Iterator[ImageResult]:
         plan = self._plan

@@ -212,6 +212,15 @@ class NothingToDo(OkapiaError):
     code = "no_pictures_found"
 
 
+class StoppedByPerson(OkapiaError):
+    """Somebody stopped a run before its end; what it had got is kept."""
+
+    code = "stopped"
+
+    def __init__(self, *, images: int, output: str) -> None:
+        super().__init__(f"stopped; the answers to the first {images:,} pictures are in {output}")
+
+
 class InvalidSettings(OkapiaError):
     """A setting is out of its range or contradicts another."""
 

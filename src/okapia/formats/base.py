@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
@@ -57,8 +58,8 @@ class ResultWriter(Protocol):
         """
         ...
 
-    def finish(self, info: RunInfo) -> None:
-        """Put the whole file in its place; call it once, last.
+    def finish(self, info: RunInfo, *, target: Path | None = None) -> None:
+        """Put the whole file in its place, or in that of `target` in the same folder; once, last.
 
         Raises:
             OutputNotWritable: the disk is full, or the old file cannot be replaced.

@@ -71,13 +71,13 @@ class MegaDetectorWriter:
         self._body.write(self._separator + orjson.dumps(self._image(result)))
         self._separator = b",\n"
 
-    def finish(self, info: RunInfo) -> None:
-        """Put the whole file in its place."""
+    def finish(self, info: RunInfo, *, target: Path | None = None) -> None:
+        """Put the whole file in its place, or in that of `target` in the same folder."""
         head = orjson.dumps(_valid(self._head(info)), option=orjson.OPT_INDENT_2)
         self._whole.write(head.removesuffix(b"\n}") + b',\n  "images": [')
         self._whole.write_from(self._body)
         self._whole.write(b"\n  ]\n}\n")
-        self._whole.commit()
+        self._whole.commit(instead=target)
 
     def _image(self, result: ImageResult) -> dict[str, Json]:
         name = as_utf8(result.name)

@@ -68,8 +68,11 @@ class PendingFile:
         except OSError as error:
             raise self._failed(error) from error
 
-    def commit(self) -> None:
+    def commit(self, *, instead: Path | None = None) -> None:
         """Put the bytes in the target's place, on the disk and not only in its cache.
+
+        Args:
+            instead: another place for them, in the same folder.
 
         Raises:
             OutputNotWritable: the target cannot be replaced, as when another program holds it
@@ -82,6 +85,7 @@ class PendingFile:
         except OSError as error:
             raise self._failed(error) from error
         self._is_settled = True
+        self._target = instead.resolve() if instead else self._target
         try:
             self.path.replace(self._target)
         except OSError as error:

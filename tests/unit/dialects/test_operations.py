@@ -46,8 +46,16 @@ def test_metrics_count_pictures_by_outcome(client: TestClient) -> None:
 def test_the_openapi_document_describes_the_calls(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
 
-    body = document["paths"]["/v1/detect"]["post"]["requestBody"]["content"]
-    assert set(body) == {"multipart/form-data", "application/json", "image/jpeg"}
+    call = document["paths"]["/v1/detect"]["post"]
+    assert set(call["requestBody"]["content"]) == {"multipart/form-data", "application/json", "image/jpeg"}
+    assert {p["name"] for p in call["parameters"]} == {
+        "threshold",
+        "classify",
+        "metadata",
+        "render",
+        "people",
+    }
+    assert set(call["responses"]) == {"200", "400", "413", "415", "503"}
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(client: TestClient) -> None:
