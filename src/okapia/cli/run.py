@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from okapia.domain.types import People
+
 SOME_FAILED = 1
 """Exit code when the run is complete but some pictures have no answer."""
 
-_OUTPUT = "Results file [FOLDER/okapia_results.json]."
-_THRESHOLD = "Least confidence of a box that counts as found, 0.01 to 0.99 [0.2]."
+_OUTPUT = "Results file (FOLDER/okapia_results.json by default)."
+_THRESHOLD = "Least confidence of a box that counts as found, 0.01 to 0.99 (0.2 by default)."
 _KEEP = "Weakest box kept in the file, so that a threshold can be changed later without inference."
-_CANVAS = "Side of the animal detector's input in pixels [as its card says]."
+_CANVAS = "Side of the animal detector's input in pixels (its card says which)."
 
 
 def run(
@@ -26,7 +28,7 @@ def run(
     classifier: Annotated[str | None, typer.Option(help="Classifier id.")] = None,
     canvas: Annotated[int | None, typer.Option(help=_CANVAS)] = None,
     render: Annotated[Path | None, typer.Option(help="Draw copies with findings into this folder.")] = None,
-    people: Annotated[str, typer.Option(help="People in drawn copies: blur, fill or show.")] = "blur",
+    people: Annotated[People, typer.Option(help="People in drawn copies.")] = People.BLUR,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Find animals, people and vehicles in pictures and write one results file.

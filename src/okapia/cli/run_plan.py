@@ -44,15 +44,13 @@ class Plan:
         classifier: str | None,
         canvas: int | None,
         render: Path | None,
-        people: str,
+        people: People,
     ) -> Self:
         """Check the options of the command.
 
         Raises:
             InvalidRequest: a name is none of the known ones, or the copies would lie among the pictures.
         """
-        if people not in {p.value for p in People}:
-            raise InvalidRequest(f"expected blur, fill or show, got {people!r}", param="people")
         if render is not None and any(render.resolve().is_relative_to(path.resolve()) for path in paths):
             raise InvalidRequest(
                 f"{render} lies among the pictures, so the next run would take the copies for pictures; "
@@ -70,7 +68,7 @@ class Plan:
             keep_above=min(keep_above, settings.threshold),
             choice=choice,
             render=render,
-            people=People(people),
+            people=people,
         )
 
 

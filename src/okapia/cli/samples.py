@@ -8,7 +8,8 @@ import typer
 
 def samples(
     directory: Annotated[
-        Path | None, typer.Argument(help="Where to put them [the folder `samples` of OKAPIA_HOME].")
+        Path | None,
+        typer.Argument(help="Where to put them (by default the folder `samples` of OKAPIA_HOME)."),
     ] = None,
     from_dir: Annotated[
         Path | None, typer.Option("--from", help="A folder that holds the scikit-image wheel already.")
