@@ -13,7 +13,7 @@ from okapia.settings import load_settings
 def lite() -> None:
     """The lite models are installed in OKAPIA_HOME; `make test` sees to that."""
     store = ModelStore(load_settings().models_dir)
-    missing = [model_id for model_id in PROFILES["lite"] if store.find(model_id) is None]
+    missing = [model_id for model_id in PROFILES["lite"].model_ids if store.find(model_id) is None]
     if missing:
         pytest.skip(f"needs the models {', '.join(missing)}; run `okapia models pull lite`")
 

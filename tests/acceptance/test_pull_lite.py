@@ -13,7 +13,7 @@ from okapia.settings import load_settings
 
 pytestmark = [pytest.mark.models, pytest.mark.usefixtures("lite")]
 
-LITE = pytest.mark.parametrize("model_id", PROFILES["lite"])
+LITE = pytest.mark.parametrize("model_id", PROFILES["lite"].model_ids)
 
 
 @pytest.fixture(scope="module")

@@ -109,11 +109,12 @@ def _memory(_: "Settings") -> Iterator[Finding]:
 
 def _models(settings: "Settings") -> Iterator[Finding]:
     from okapia.domain.errors import ModelError
+    from okapia.domain.types import ModelChoice
     from okapia.models.weights.store import ModelStore
 
     store = ModelStore(settings.models_dir)
-    wanted = [*settings.detector.split("+"), *([settings.classifier] if settings.classifier else [])]
-    for model_id in wanted:
+    choice = ModelChoice(settings.detector, settings.classifier or None)
+    for model_id in choice.model_ids:
         subject = "model"
         if store.find(model_id) is None:
             yield Finding(subject, "failed", f"{model_id} is not installed", f"okapia models pull {model_id}")

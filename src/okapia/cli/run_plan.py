@@ -6,7 +6,7 @@ from typing import Self
 
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.types import AnalysisOptions, ModelChoice, People
-from okapia.pipeline.assemble import PROFILES
+from okapia.models.card import PROFILES
 from okapia.settings import Settings
 
 RESULTS_NAME = "okapia_results.json"

@@ -8,7 +8,7 @@ import orjson
 
 from okapia.domain.types import Analysis, Failure, ImageResult, ModelReport
 from okapia.formats.megadetector import as_utf8
-from okapia.pipeline.assemble import PROFILES
+from okapia.models.card import PROFILES
 
 FIRST_LOOK = (
     "Lite models are for a first look, not for a survey: of 14 camera-trap test pictures they put 12 into "
@@ -48,8 +48,7 @@ class Summary:
 
     @property
     def is_lite(self) -> bool:
-        lite = PROFILES["lite"]
-        return any(r.model_id in lite.detector or r.model_id == lite.classifier for r in self.reports)
+        return any(report.model_id in PROFILES["lite"].model_ids for report in self.reports)
 
     def as_json(self, seconds: float) -> str:
         """One JSON object for machines."""

@@ -209,7 +209,7 @@ def _analysis(result: ImageResult, asked: _Asked) -> Analysis:
 
 
 def _info(choice: ModelChoice, asked: _Asked, result: ImageResult) -> Info:
-    model_id = "+".join(filter(None, (choice.detector, choice.classifier)))
+    model_id = "+".join(choice.model_ids)
     return Info(
         processing_time_ms=round(result.seconds * 1000),
         model_id=model_id,

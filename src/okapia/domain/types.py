@@ -254,6 +254,11 @@ class ModelChoice:
     detector: str
     classifier: str | None
 
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """Every model by itself, detectors first."""
+        return (*self.detector.split("+"), *((self.classifier,) if self.classifier else ()))
+
 
 class People(StrEnum):
     """How people appear in copies that Okapia draws."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from okapia.domain.errors import ModelError
+from okapia.domain.types import ModelChoice
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -134,7 +135,7 @@ def builtin_cards() -> dict[str, ModelCard]:
     return {card.id: card for card in cards}
 
 
-PROFILES: dict[str, tuple[str, ...]] = {
-    "lite": ("megadetector-lite", "nanodet-coco", "efficientnet-lite0"),
+PROFILES = {
+    "lite": ModelChoice("megadetector-lite+nanodet-coco", "efficientnet-lite0"),
 }
-"""What `okapia models pull PROFILE` installs."""
+"""Models that belong together: what `okapia models pull PROFILE` installs and `--profile` runs."""

@@ -9,11 +9,6 @@ from okapia.pipeline.fusion import Fusion
 from okapia.pipeline.run import Pipeline
 from okapia.vision.decode import DecodePolicy
 
-PROFILES = {
-    "lite": ModelChoice("megadetector-lite+nanodet-coco", "efficientnet-lite0"),
-}
-"""Models that belong together; `okapia models pull PROFILE` installs them."""
-
 
 def assemble(registry: Registry, choice: ModelChoice, policy: DecodePolicy) -> Pipeline:
     """Make the pipeline that `choice` names; its models are loaded if need be.

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from okapia.domain.types import BBox, Category, Classification, Detection, ModelChoice, ModelReport
 from okapia.models.base import Classifier, Detector
-from okapia.models.card import builtin_cards
+from okapia.models.card import PROFILES, builtin_cards
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.taxa import builtin_taxonomy
 from okapia.models.weights.store import ModelStore
-from okapia.pipeline.assemble import PROFILES
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Service
 from okapia.vision.decode import DecodePolicy

@@ -32,7 +32,7 @@ def test_the_builtin_cards_are_whole() -> None:
 def test_profiles_name_cards_that_exist() -> None:
     cards = builtin_cards()
 
-    assert all(model_id in cards for ids in PROFILES.values() for model_id in ids)
+    assert all(model_id in cards for choice in PROFILES.values() for model_id in choice.model_ids)
 
 
 def test_a_minimal_card_is_enough() -> None:

@@ -56,11 +56,15 @@ def select(names: Sequence[str], cards: Mapping[str, ModelCard]) -> list[ModelCa
     Raises:
         UnknownModel: a name is neither.
     """
-    ids = [model_id for name in names for model_id in PROFILES.get(name, (name,))]
+    ids = [model_id for name in names for model_id in _ids_of(name)]
     for model_id in ids:
         if model_id not in cards:
             raise UnknownModel(model_id, known=[*cards, *PROFILES])
     return [cards[model_id] for model_id in dict.fromkeys(ids)]
+
+
+def _ids_of(name: str) -> tuple[str, ...]:
+    return PROFILES[name].model_ids if name in PROFILES else (name,)
 
 
 def pull(cards: Sequence[ModelCard], tools: Tools) -> list[Installed]:
