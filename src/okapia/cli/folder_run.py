@@ -141,8 +141,8 @@ def _run_info(plan: Plan, summary: Summary) -> RunInfo:
         manifest={
             "okapia_version": __version__,
             "models": [asdict(report) for report in summary.reports],
-            "canvases": plan.settings.canvases,
             "scaling": plan.settings.scaling,
+            "truncated": plan.settings.truncated,
             "keep_above": plan.keep_above,
         },
     )

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 import okapia.dialects
-from okapia.domain.errors import BadImage, DeadlineExceeded, OkapiaError, ServerBusy
+from okapia.domain.errors import OkapiaError
 from okapia.domain.types import Failure
 from okapia.service import Service
 
@@ -62,9 +62,7 @@ class Problem:
         status = _STATUS.get(error.code, HTTPStatus.BAD_REQUEST)
         if isinstance(error, Failure):
             return cls(status, error.code, error.message)
-        param = getattr(error, "param", "image" if isinstance(error, BadImage) else None)
-        retry = {ServerBusy: 1, DeadlineExceeded: 5}.get(type(error))
-        return cls(status, error.code, str(error), param, retry)
+        return cls(status, error.code, str(error), error.param, error.retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,13 @@ class OkapiaError(Exception):
 
     Attributes:
         code: snake_case name that clients may match; never changes once released.
+        param: the parameter at fault, when there is one.
+        retry_after_s: seconds after which trying again makes sense, when it does.
     """
 
     code: ClassVar[str] = "okapia_error"
+    param: str | None = None
+    retry_after_s: int | None = None
 
 
 # --- the request is wrong -------------------------------------------------------------
@@ -183,6 +187,7 @@ class DeadlineExceeded(OkapiaError):
     """The picture waited in the queue longer than its deadline allowed."""
 
     code = "deadline_exceeded"
+    retry_after_s = 5
 
     def __init__(self, *, deadline_s: float) -> None:
         super().__init__(f"not started within {deadline_s:g} s")

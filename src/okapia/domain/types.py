@@ -231,11 +231,13 @@ class ModelReport:
     """How one model runs here, as reported to people.
 
     Attributes:
+        canvas: side of the network's square input in pixels.
         precision: "f32", "bf16" or "f16": what the engine says it executes, not what was asked.
     """
 
     model_id: str
     task: str
+    canvas: int
     engine: str
     device: str
     precision: str

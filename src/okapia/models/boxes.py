@@ -15,7 +15,7 @@ MAX_DETECTIONS = 300
 
 
 MAX_CANDIDATES = 300
-"""Boxes that merging starts from. NanoDet has 2,000 of at least 0.01 in one picture: its own
+"""Boxes of one output that merging starts from. NanoDet has 2,000 of at least 0.01 in one picture: its own
 deployment stops at 0.05; the best 300 reach below that."""
 
 

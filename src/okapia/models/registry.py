@@ -154,9 +154,9 @@ class Registry:
         canvas = self._canvas(card)
         session = self._runtime.open(installed.path, canvas)
         report = ModelReport(
-            model_id, task, session.engine, session.device, session.precision, installed.sha256
+            model_id, task, canvas, session.engine, session.device, session.precision, installed.sha256
         )
-        _log.info("model_loaded", canvas=canvas, **asdict(report))
+        _log.info("model_loaded", **asdict(report))
         return _Opened(card, session, canvas, report)
 
     def _canvas(self, card: ModelCard) -> int:

@@ -22,7 +22,7 @@ class OneFox:
     """Sees a fox at 0.9 and something at 0.1 in every picture."""
 
     input_size = (64, 64)
-    reports = (ModelReport("one-fox", "detector", "test 1", "cpu", "f32", "0" * 64),)
+    reports = (ModelReport("one-fox", "detector", 64, "test 1", "cpu", "f32", "0" * 64),)
 
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
         assert pixels.ndim == 3
@@ -36,7 +36,7 @@ class FoxNamer:
     """Calls every crop a red fox."""
 
     input_size = (32, 32)
-    reports = (ModelReport("fox-namer", "classifier", "test 1", "cpu", "f32", "1" * 64),)
+    reports = (ModelReport("fox-namer", "classifier", 64, "test 1", "cpu", "f32", "1" * 64),)
 
     def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
         return [(Classification(RED_FOX, 0.95),) for _ in crops]

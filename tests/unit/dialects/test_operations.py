@@ -5,6 +5,9 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from okapia.app import build_app
+from okapia.dialects.animaldetect import render_error
+from okapia.dialects.base import Problem
+from okapia.domain.errors import ServerBusy
 from okapia.settings import Settings
 from tests.unit.dialects.foxes import bare_service
 
@@ -63,3 +66,11 @@ def test_the_documentation_loads_nothing_from_elsewhere(client: TestClient) -> N
 
     assert "swagger" in page.lower()
     assert "cdn" not in page.lower()
+
+
+def test_a_full_server_says_when_to_come_again() -> None:
+    problem = Problem.of(ServerBusy(waiting=64, retry_after_s=7))
+
+    answer = render_error(problem)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")

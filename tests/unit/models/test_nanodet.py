@@ -9,7 +9,7 @@ from okapia.models.card import builtin_cards
 from okapia.models.nanodet import NanoDetDetector, expected_distances
 
 CARD = builtin_cards()["nanodet-coco"]
-REPORT = ModelReport("nanodet-coco", "detector", "test", "cpu", "f32", "0" * 64)
+REPORT = ModelReport("nanodet-coco", "detector", 416, "test", "cpu", "f32", "0" * 64)
 CANVAS = 416
 
 

@@ -95,9 +95,10 @@ def test_a_loaded_model_answers_and_is_reported(store: ModelStore) -> None:
 
     assert model.detect(np.zeros((40, 60, 3), dtype=np.uint8)) == ()
     (report,) = model.reports
-    assert (report.model_id, report.task, report.device, report.precision) == (
+    assert (report.model_id, report.task, report.canvas, report.device, report.precision) == (
         "megadetector-lite",
         "detector",
+        512,
         "cpu",
         "f32",
     )

@@ -12,7 +12,7 @@ from okapia.models.yolox import YoloxDetector, decode
 CANVAS = 64
 ANCHORS = 8 * 8 + 4 * 4 + 2 * 2
 CARD = builtin_cards()["megadetector-lite"]
-REPORT = ModelReport("megadetector-lite", "detector", "test", "cpu", "f32", "0" * 64)
+REPORT = ModelReport("megadetector-lite", "detector", 64, "test", "cpu", "f32", "0" * 64)
 
 
 class FixedSession:

@@ -32,7 +32,7 @@ class Seeing:
     """Answers fixed boxes and remembers the pictures it was shown."""
 
     input_size = (64, 64)
-    reports = (ModelReport("seeing", "detector", "test", "cpu", "f32", "0" * 64),)
+    reports = (ModelReport("seeing", "detector", 64, "test", "cpu", "f32", "0" * 64),)
 
     def __init__(self, *boxes: Detection) -> None:
         self.boxes = boxes
@@ -47,7 +47,7 @@ class Naming:
     """Calls every crop a fox and remembers the crops."""
 
     input_size = (224, 224)
-    reports = (ModelReport("naming", "classifier", "test", "cpu", "f32", "1" * 64),)
+    reports = (ModelReport("naming", "classifier", 64, "test", "cpu", "f32", "1" * 64),)
 
     def __init__(self) -> None:
         self.crops: list[tuple[int, ...]] = []
