@@ -13,6 +13,10 @@ from okapia.domain.errors import OkapiaError
 from okapia.domain.taxonomy import Taxon
 
 
+Size = tuple[int, int]
+"""(width, height) in pixels, both at least 1."""
+
+
 class Category(StrEnum):
     """What a detector can say of a box: MegaDetector's three classes, and everything else."""
 
@@ -231,13 +235,13 @@ class ModelReport:
     """How one model runs here, as reported to people.
 
     Attributes:
-        canvas: side of the network's square input in pixels.
+        canvas: the network's input in pixels.
         precision: "f32", "bf16" or "f16": what the engine says it executes, not what was asked.
     """
 
     model_id: str
     task: str
-    canvas: int
+    canvas: Size
     engine: str
     device: str
     precision: str

@@ -1,22 +1,48 @@
 """The model card: everything Okapia knows of a model, in one TOML file.
 
-Adding a model of a known family is adding such a file to `cards/`.
+Adding a model of a known family is adding such a file: to `cards/` for everybody, or with
+`okapia models add FILE.onnx --card CARD.toml` on one machine.
 """
 
 import tomllib
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import ModelChoice
+from okapia.domain.types import ModelChoice, Size
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _square(value: object) -> object:
+    """Read one number as the side of a square."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def _alike(value: object) -> object:
+    """Read one number as the value of all three channels."""
+    return (value,) * 3 if isinstance(value, int | float) else value
+
+
+Side = Annotated[int, Field(ge=16, le=8192)]
+Canvas = Annotated[tuple[Side, Side], BeforeValidator(_square)]
+"""(width, height) in pixels; a card may write one number for a square."""
+
+PerChannel = Annotated[tuple[float, float, float], BeforeValidator(_alike)]
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Member(_Strict):
@@ -44,22 +70,75 @@ class Source(_Strict):
     converter: str
 
 
+class CropResize(_Strict):
+    """How `resize = "crop"` gets to the canvas: the steps of torchvision's evaluation transforms.
+
+    The result has to be the canvas: `center_crop` when there is one, else `resize_size`.
+
+    Attributes:
+        pre_crop_square: take the centre square first.
+        resize_size: (width, height) that the picture is resized to.
+        resize_mode: `exact` distorts to that size; `shorter_side` keeps the aspect and makes the
+            shorter side as long as the lesser of the two numbers.
+        center_crop: (width, height) cut out of the middle at the end.
+    """
+
+    pre_crop_square: bool = False
+    resize_size: Canvas
+    resize_mode: Literal["exact", "shorter_side"] = "exact"
+    center_crop: Canvas | None = None
+
+
+Interpolation = Literal["fast", "bilinear", "bicubic", "lanczos", "cv2_bilinear"]
+
+
 class Preprocessing(_Strict):
     """How pixels become the network's input tensor.
 
     `value = (pixel - mean) / std` per channel, in the order of `channels`; pixels are 0..255.
 
     Attributes:
-        resize: `letterbox` keeps the aspect and pads right and below; `stretch` distorts.
-        pad_value: 0..255, what `letterbox` pads with (before `mean` and `std`).
+        resize: `letterbox` keeps the aspect and pads the canvas; `stretch` distorts to the canvas;
+            `min_max` keeps the aspect without padding (the shorter side becomes the canvas's
+            lesser number unless the longer would exceed the greater: torchvision's detection
+            transform; the network's sides have to be open); `crop` follows the section `crop`.
+        placement: where `letterbox` puts the picture.
+        interpolation: `fast` averages areas where it shrinks twice or more and is linear otherwise;
+            `bilinear`, `bicubic`, `lanczos` anti-alias as Pillow does; `cv2_bilinear` is OpenCV's,
+            which does not.
+        pad_value: 0..255 a channel, what `letterbox` pads with (before `mean` and `std`); fractions
+            are kept.
     """
 
-    resize: Literal["letterbox", "stretch"]
+    resize: Literal["letterbox", "stretch", "min_max", "crop"]
+    placement: Literal["top_left", "centre"] = "top_left"
+    interpolation: Interpolation = "fast"
+    crop: CropResize | None = None
     layout: Literal["nchw", "nhwc"] = "nchw"
     channels: Literal["rgb", "bgr"] = "rgb"
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    pad_value: Annotated[int, Field(ge=0, le=255)] = 0
+    mean: PerChannel = (0.0, 0.0, 0.0)
+    std: PerChannel = (1.0, 1.0, 1.0)
+    pad_value: PerChannel = (0.0, 0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _crop_has_its_section(self) -> Self:
+        if (self.resize == "crop") != (self.crop is not None):
+            raise ValueError("the section `crop` belongs to resize = 'crop', and to nothing else")
+        return self
+
+
+class View(_Strict):
+    """Which part of the picture a classifier looks at for one box.
+
+    Attributes:
+        shape: `square` is the square in pixels around the box, grown by `margin`; `box` is the box itself,
+            cut to whole pixels as SpeciesNet's `always_crop` does; `image` is the whole picture;
+            `strip` is its middle, `max(int(0.7 h), h - 400)` of h rows, as SpeciesNet's `full_image` does.
+        margin: fraction of the box's longer side added at each end of a `square`.
+    """
+
+    shape: Literal["square", "box", "image", "strip"] = "square"
+    margin: Annotated[float, Field(ge=0, le=2)] = 0.1
 
 
 class Fingerprint(_Strict):
@@ -79,31 +158,68 @@ class ModelCard(_Strict):
     Attributes:
         task: `detector` or `classifier`.
         family: module of `okapia.models` that decodes its output.
-        canvas: side of the square network input in pixels.
-        canvases: the sides this network may be run at; `canvas` is the default.
-        labels: class names in the order of the network's outputs, or the name of a table in
-            `okapia/models/labels`.
-        categories: label -> animal, person, vehicle; a label that is absent is `other`.
+        canvas: the network's input in pixels.
+        canvases: the inputs this network may be run at; `canvas` alone when not given.
+        labels: class names in the order of the network's outputs ("" for an output without a name), or the
+            name of a table in `okapia/models/labels`. SpeciesNet's seven-part labels and plain names, latin
+            or common, are both read (`okapia.models.taxa`).
+        categories: label -> animal, person, vehicle, other, of a detector.
+        default_category: of a label that `categories` does not have.
+        names_species: the detector's labels are taxa, so its animals need no classifier.
         nms_iou: boxes of one class that overlap more than this are merged, 0..1.
+        max_detections: boxes kept of one picture.
+        activation: what a classifier's output still needs to be a score: nothing, a softmax, or a sigmoid a
+            class (several classes may be true at once).
+        confidence_threshold: what the model's makers recommend, 0..1; a sigmoid classifier reports
+            nothing below it.
+        area: where it was made for ("Europe"); empty when everywhere or unknown.
         notes: what a person should know before trusting it.
     """
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     title: str
     version: str
     task: Literal["detector", "classifier"]
-    family: str
+    family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
     licence: str
-    citation: str
+    citation: str = ""
     notes: str = ""
-    canvas: Annotated[int, Field(ge=32, le=4096)]
-    canvases: tuple[int, ...]
+    area: str = ""
+    canvas: Canvas
+    canvases: tuple[Canvas, ...] = ()
     labels: tuple[str, ...] | str
-    categories: dict[str, Literal["animal", "person", "vehicle"]] = {}
+    categories: dict[str, Literal["animal", "person", "vehicle", "other"]] = {}
+    default_category: Literal["animal", "other"] = "other"
+    names_species: bool = False
     nms_iou: Annotated[float, Field(gt=0, le=1)] = 0.45
+    max_detections: Annotated[int, Field(gt=0, le=3000)] = 300
+    activation: Literal["none", "softmax", "sigmoid"] = "none"
+    confidence_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     preprocessing: Preprocessing
+    view: View = View()
     source: Source | None = None
     fingerprint: Fingerprint | None = None
+
+    @model_validator(mode="after")
+    def _facts_agree(self) -> Self:
+        if self.canvases and self.canvas not in self.canvases:
+            raise ValueError(f"canvases does not hold the default canvas {self.canvas}")
+        if self.task == "classifier" and self.preprocessing.resize == "min_max":
+            raise ValueError("resize = 'min_max' is for detectors")
+        if self.task == "detector" and self.preprocessing.resize == "crop":
+            raise ValueError("resize = 'crop' is for classifiers: a detector has to see the whole picture")
+        if self.activation == "sigmoid" and self.confidence_threshold is None:
+            raise ValueError("activation = 'sigmoid' needs a confidence_threshold")
+        return self
+
+    def allows(self, canvas: Size) -> bool:
+        """Say whether the network may be run at `canvas`."""
+        return canvas in (self.canvases or (self.canvas,))
+
+    def input_shape(self, canvas: Size) -> tuple[int | None, ...]:
+        """Shape of one row of the network's input at `canvas`; None for sides that differ by picture."""
+        width, height = (None, None) if self.preprocessing.resize == "min_max" else canvas
+        return (1, 3, height, width) if self.preprocessing.layout == "nchw" else (1, height, width, 3)
 
 
 def read_card(text: str, *, origin: str) -> ModelCard:
@@ -120,7 +236,7 @@ def read_card(text: str, *, origin: str) -> ModelCard:
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"{origin} is not TOML: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors())
         raise ModelError(f"{origin}: {problems}") from error
 
 
@@ -137,5 +253,6 @@ def builtin_cards() -> dict[str, ModelCard]:
 
 PROFILES = {
     "lite": ModelChoice("megadetector-lite+nanodet-coco", "efficientnet-lite0"),
+    "field": ModelChoice("MDV6-mit-yolov9-c", "SpeciesNet-Crop"),
 }
 """Models that belong together: what `okapia models pull PROFILE` installs and `--profile` runs."""

@@ -38,10 +38,10 @@ from okapia.domain.errors import (
     TruncatedImage,
     UnsupportedFormat,
 )
-from okapia.domain.types import BBox, ImageInfo
+from okapia.domain.types import BBox, ImageInfo, Size
 from okapia.vision import raster
 from okapia.vision.exif import read_capture
-from okapia.vision.geometry import Pixels, Size, cover_px, fit, upright
+from okapia.vision.geometry import Pixels, cover_px, fit, upright
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """What we read, by content. An explicit list, because Pillow would start Ghostscript for an EPS.

@@ -13,15 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from okapia.domain.types import BBox
+from okapia.domain.types import BBox, Size
 
 cv2.setNumThreads(1)
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3) uint8, RGB, upright, C-contiguous."""
-
-Size = tuple[int, int]
-"""(width, height) in pixels, both at least 1."""
 
 
 @dataclass(frozen=True, slots=True)
