@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from okapia.vision.decode import Picture
-from okapia.vision.geometry import Pixels
+from okapia.vision.resample import Pixels
 
 WIDTH, HEIGHT = 4000, 3000
 BYTES = range(2_000_000, 2_400_000)

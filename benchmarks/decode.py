@@ -19,7 +19,8 @@ from harness import Round, report, sample
 from PIL import Image
 
 from okapia.vision.decode import DecodePolicy, Picture, Scaling
-from okapia.vision.geometry import Pixels, fit, letterbox
+from okapia.vision.geometry import fit, letterbox
+from okapia.vision.resample import Pixels
 
 CANVAS = (640, 640)
 PAD = 114
@@ -47,7 +48,8 @@ def pillow_draft(data: bytes) -> Pixels:
 
 def okapia(data: bytes, *, policy: DecodePolicy) -> Pixels:
     """What the pipeline runs."""
-    return letterbox(Picture.open(data, policy).pixels(CANVAS), CANVAS, pad_value=PAD).pixels
+    picture = Picture.open(data, policy)
+    return letterbox(picture.pixels(fit((picture.info.width, picture.info.height), CANVAS)), CANVAS).pixels
 
 
 ARMS: dict[str, Callable[[bytes], Pixels]] = {

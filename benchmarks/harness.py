@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from okapia.models.runtime import installed_engines
+from okapia.models.devices import installed_engines
 from okapia.models.tuning import machine_name
 
 RESULTS = Path(__file__).parent / "results"

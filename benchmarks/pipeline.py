@@ -23,7 +23,7 @@ from PIL import Image
 from okapia.app import build_service
 from okapia.cli.logs import configure_logs
 from okapia.domain.types import AnalysisOptions
-from okapia.models.runtime import installed_engines
+from okapia.models.devices import installed_engines
 from okapia.models.yolox import decode
 from okapia.service import NamedImage, Service
 from okapia.settings import load_settings
@@ -57,7 +57,7 @@ def baseline() -> Arm:
             (output,) = session.run(None, {"images": tensor})
             scores = output[0, :, 4] * output[0, :, 5]
             found = np.flatnonzero(scores >= OPTIONS.threshold)
-            decode(output[0, found, :4], found, canvas=CANVAS)
+            decode(output[0, found, :4], found, canvas=(CANVAS, CANVAS))
 
     return Arm("Pillow + ONNX Runtime loop", run)
 

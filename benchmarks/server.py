@@ -42,11 +42,12 @@ from okapia.domain.types import (
     ImageResult,
     ModelChoice,
 )
+from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import NamedImage, Service
+from okapia.service import URBAN, WILD, Models, NamedImage, Service
 from okapia.settings import load_settings
 from okapia.vision.decode import DecodePolicy
 
@@ -65,11 +66,12 @@ class NullService(Service):
     def __init__(self) -> None:
         load = Load()
         runtime = Runtime(EngineChoice(), load=load, cores=1)
+        registry = Registry(Catalog(ModelStore(Path())), runtime=runtime, canvases={}, idle_s=60)
+        policy, choice = DecodePolicy(), ModelChoice("null", None)
         super().__init__(
-            registry=Registry({}, store=ModelStore(Path()), runtime=runtime, canvases={}, idle_s=60),
+            models=Models(registry, policy=policy, profiles={WILD: choice, URBAN: choice}),
             scheduler=Scheduler(workers=1, depth=64, load=load),
-            policy=DecodePolicy(),
-            choice=ModelChoice("null", None),
+            policy=policy,
             deadline_s=60,
         )
 

@@ -15,14 +15,14 @@ from fastapi_offline import FastAPIOffline
 from okapia import __version__
 from okapia.dialects.base import Context, Limits, discover
 from okapia.domain.errors import InvalidSettings
-from okapia.domain.types import ModelChoice
-from okapia.models.card import builtin_cards
+from okapia.models.catalog import Catalog
+from okapia.models.devices import CPU, Device, Hardware, parse_device, take_device
 from okapia.models.registry import Registry
-from okapia.models.runtime import EngineChoice, Load, Runtime, usable_cores
+from okapia.models.runtime import HARDWARE, EngineChoice, Load, Runtime, usable_cores
 from okapia.models.tuning import load_choice
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import Service
+from okapia.service import Models, Service
 from okapia.settings import Settings
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
 
@@ -30,43 +30,56 @@ _GPU_WORKERS_PER_CORE = 4
 _EVICTION_INTERVAL_S = 30
 
 
-def engine_choice(settings: Settings) -> EngineChoice:
-    """Decide engine, precision and device: what is set, else what was measured, else ONNX Runtime f32."""
-    measured = load_choice(settings.home) if settings.device == "cpu" else None
-    default = measured or EngineChoice(device=settings.device)
+def engine_choice(settings: Settings, *, hardware: Hardware = HARDWARE) -> EngineChoice:
+    """Decide engine, precision and device: what is set, else what was measured, else ONNX Runtime f32.
+
+    Raises:
+        DeviceUnavailable: the device that is set is not to be had.
+    """
+    device = _device(settings, hardware)
+    measured = load_choice(settings.home) if device == CPU else None
+    default = measured or EngineChoice(device=device)
     engine = default.engine if settings.engine == "auto" else settings.engine
     if settings.precision != "auto":
-        return EngineChoice(engine, settings.precision, settings.device)
+        return EngineChoice(engine, settings.precision, device)
     precision = default.precision if engine == default.engine else "f32"
-    return EngineChoice(engine, precision, settings.device)
+    return EngineChoice(engine, precision, device)
+
+
+def _device(settings: Settings, hardware: Hardware) -> Device:
+    """Resolve `auto` once; what OpenVINO is set for runs on the CPU."""
+    asked = parse_device(settings.device)
+    if settings.engine == "openvino" and asked.kind == "auto":
+        return CPU
+    return take_device(asked, hardware=hardware)
 
 
 def build_service(settings: Settings) -> Service:
     """Put the objects below HTTP together. Loads no model; close the service when done."""
     load = Load()
+    choice = engine_choice(settings)
+    policy = DecodePolicy(
+        max_pixels=settings.max_pixels,
+        truncated=Truncated(settings.truncated),
+        scaling=Scaling(settings.scaling),
+    )
     registry = Registry(
-        builtin_cards(),
-        store=ModelStore(settings.models_dir),
-        runtime=Runtime(engine_choice(settings), load=load, cores=usable_cores()),
+        Catalog(ModelStore(settings.models_dir)),
+        runtime=Runtime(choice, load=load, cores=usable_cores(), cache=settings.home / "compiled"),
         canvases=settings.canvases,
         idle_s=settings.model_idle_s,
     )
     return Service(
-        registry=registry,
-        scheduler=Scheduler(workers=_workers(settings), depth=settings.queue_depth, load=load),
-        policy=DecodePolicy(
-            max_pixels=settings.max_pixels,
-            truncated=Truncated(settings.truncated),
-            scaling=Scaling(settings.scaling),
-        ),
-        choice=ModelChoice(settings.detector, settings.classifier or None),
+        models=Models(registry, policy=policy, profiles=settings.profiles),
+        scheduler=Scheduler(workers=_workers(settings, choice.device), depth=settings.queue_depth, load=load),
+        policy=policy,
         deadline_s=settings.deadline_s,
     )
 
 
-def _workers(settings: Settings) -> int:
+def _workers(settings: Settings, device: Device) -> int:
     """Pictures side by side: one a core on a CPU; more on a GPU, so that batches gather."""
-    per_core = 1 if settings.device == "cpu" else _GPU_WORKERS_PER_CORE
+    per_core = _GPU_WORKERS_PER_CORE if device.is_gpu else 1
     return settings.workers or usable_cores() * per_core
 
 
@@ -119,4 +132,4 @@ def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManag
 async def _evict_now_and_then(service: Service) -> None:
     while True:
         await anyio.sleep(_EVICTION_INTERVAL_S)
-        service.evict_idle()
+        service.models.evict_idle()

@@ -3,15 +3,16 @@
 Doors (HTTP dialects, commands) call this and nothing below it. It knows no HTTP and no pixels.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from threading import BoundedSemaphore
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from okapia.domain.errors import OkapiaError
+from okapia.domain.errors import InvalidRequest, OkapiaError, ServerBusy
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -19,6 +20,7 @@ from okapia.domain.types import (
     Failure,
     ImageResult,
     ModelChoice,
+    ModelFacts,
     ModelReport,
     People,
 )
@@ -30,6 +32,12 @@ from okapia.pipeline.scheduler import Scheduler
 from okapia.vision.decode import DecodePolicy
 
 _log = structlog.get_logger(__name__)
+
+WILD, URBAN = "wild", "urban"
+"""The two profiles: nature, and places shaped by people. What stands behind them is a setting."""
+
+LOADING_RETRY_S = 5
+""""Try again" after so many seconds while a model is being loaded and too many wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +77,94 @@ class Meters:
         )
 
 
+class Models:
+    """Which models answer: the profiles, what is in memory, what there is besides.
+
+    Safe to use from several threads. A change never touches pictures that are on their way:
+    they keep the networks that they were given.
+    """
+
+    def __init__(
+        self, registry: Registry, *, policy: DecodePolicy, profiles: Mapping[str, ModelChoice]
+    ) -> None:
+        self._registry = registry
+        self._policy = policy
+        self._profiles = dict(profiles)
+
+    @property
+    def profiles(self) -> dict[str, ModelChoice]:
+        """The models behind each profile, by its name."""
+        return dict(self._profiles)
+
+    def choice(self, profile: str = WILD) -> ModelChoice:
+        """Give the models of a profile.
+
+        Raises:
+            InvalidRequest: there is no such profile.
+        """
+        if profile not in self._profiles:
+            names = ", ".join(self._profiles)
+            raise InvalidRequest(f"expected a profile of {names}, got {profile!r}", param="profile")
+        return self._profiles[profile]
+
+    def use(self, profile: str, choice: ModelChoice) -> tuple[ModelReport, ...]:
+        """Have `choice` answer for a profile from now on, as soon as its networks answer.
+
+        Raises:
+            InvalidRequest: there is no such profile.
+            ModelError: a model is unknown, not installed, damaged, or does not answer; nothing changes.
+        """
+        before = self.choice(profile)
+        pipeline = self.pipeline(choice)
+        pipeline.warm_up()
+        self._profiles[profile] = choice
+        _log.info("profile_changed", profile=profile, before=before, after=choice)
+        return pipeline.reports
+
+    def facts(self) -> list[ModelFacts]:
+        """Say of every known model what it is, and of the loaded ones how they run."""
+        return self._registry.facts()
+
+    def load(self, model_id: str) -> None:
+        """Bring a model into memory; raises what `Registry.detector` raises."""
+        self._registry.load(model_id)
+
+    def unload(self, model_id: str) -> bool:
+        """Drop a model from memory; False when it was not there. It comes back when it is asked for."""
+        return self._registry.unload(model_id)
+
+    def holds(self, choice: ModelChoice) -> bool:
+        """Say whether all models of a choice are in memory."""
+        return all(self._registry.holds(model_id) for model_id in choice.model_ids)
+
+    def pipeline(self, choice: ModelChoice) -> Pipeline:
+        """Make the pipeline of a choice; models that are not in memory are loaded.
+
+        Raises:
+            ModelError: a model is unknown, not installed, damaged, or cannot be loaded.
+        """
+        return assemble(self._registry, choice, self._policy)
+
+    def evict_idle(self) -> None:
+        """Drop models that nobody used lately; to be called now and then."""
+        self._registry.evict_idle()
+
+
 class Service:
     """Analyses pictures for whoever asks; safe to use from several threads."""
 
     def __init__(
-        self,
-        *,
-        registry: Registry,
-        scheduler: Scheduler,
-        policy: DecodePolicy,
-        choice: ModelChoice,
-        deadline_s: float,
+        self, *, models: Models, scheduler: Scheduler, policy: DecodePolicy, deadline_s: float
     ) -> None:
-        """Answer with the models of `choice` unless a caller names others."""
-        self.choice = choice
+        """Answer with the models of the profile `wild` unless a caller names others."""
+        self.models = models
         self.meters = Meters()
-        self._registry = registry
         self._scheduler = scheduler
         self._policy = policy
         self._deadline_s = deadline_s
+        # Loading takes seconds: it must not keep a worker from pictures whose models are there.
+        self._loader = ThreadPoolExecutor(1, "okapia-loader")
+        self._parked = BoundedSemaphore(scheduler.depth)
         self.meters.waiting.set_function(lambda: scheduler.waiting)
 
     def analyze(
@@ -101,9 +178,15 @@ class Service:
         Raises:
             ServerBusy, ShuttingDown: at once; try again later.
         """
-        return self._scheduler.submit(
-            lambda: self._run(self._pipeline(choice), image, options), deadline_s=self._deadline_s
-        )
+        choice = choice or self.models.choice()
+        if self.models.holds(choice):
+            return self._submit(choice, image, options)
+        if not self._parked.acquire(blocking=False):
+            raise ServerBusy(waiting=self._scheduler.depth, retry_after_s=LOADING_RETRY_S)
+        answer: Future[ImageResult] = Future()
+        answer.add_done_callback(lambda _: self._parked.release())
+        self._loader.submit(self._load_then_submit, choice, image, options, answer)
+        return answer
 
     def analyze_many(
         self,
@@ -121,7 +204,7 @@ class Service:
         Raises:
             ModelNotInstalled: a model of `choice` has to be pulled first; before anything is read.
         """
-        pipeline = self._pipeline(choice)
+        pipeline = self.models.pipeline(choice or self.models.choice())
         return self._scheduler.stream(partial(self._run, pipeline, image, options, also) for image in images)
 
     def annotate(self, data: bytes, detections: tuple[Detection, ...], *, people: People) -> Future[bytes]:
@@ -146,20 +229,38 @@ class Service:
             ModelError: a model is unknown, not installed, damaged, or does not answer.
             ServerBusy, DeadlineExceeded: the queue is full.
         """
-        pipeline = self._pipeline(choice)
+        pipeline = self.models.pipeline(choice or self.models.choice())
         self._scheduler.submit(pipeline.warm_up, deadline_s=self._deadline_s).result()
         return pipeline.reports
 
-    def evict_idle(self) -> None:
-        """Drop models that nobody used lately; to be called now and then."""
-        self._registry.evict_idle()
-
     def close(self) -> None:
         """Finish what is queued and take nothing new."""
+        self._loader.shutdown()
         self._scheduler.close()
 
-    def _pipeline(self, choice: ModelChoice | None) -> Pipeline:
-        return assemble(self._registry, choice or self.choice, self._policy)
+    def _submit(
+        self, choice: ModelChoice, image: NamedImage, options: AnalysisOptions
+    ) -> Future[ImageResult]:
+        pipeline = self.models.pipeline(choice)
+        return self._scheduler.submit(
+            partial(self._run, pipeline, image, options), deadline_s=self._deadline_s
+        )
+
+    def _load_then_submit(
+        self,
+        choice: ModelChoice,
+        image: NamedImage,
+        options: AnalysisOptions,
+        answer: Future[ImageResult],
+    ) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
+        try:
+            work = self._submit(choice, image, options)
+        except Exception as error:  # noqa: BLE001 - the loader's loop: the caller gets it
+            answer.set_exception(error)
+        else:
+            work.add_done_callback(partial(_pass_on, answer))
 
     def _run(
         self, pipeline: Pipeline, image: NamedImage, options: AnalysisOptions, also: AlsoDo | None = None
@@ -189,3 +290,11 @@ class Service:
             _log.exception("image_crashed", image=image.name)
             return ImageResult(image.name, Failure("internal_error", "this picture met a fault in Okapia"))
         return result
+
+
+def _pass_on(answer: Future[ImageResult], work: Future[ImageResult]) -> None:
+    """Give what came of `work` to whoever waits for `answer`."""
+    if (error := work.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(work.result())

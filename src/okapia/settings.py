@@ -1,5 +1,6 @@
 """Everything that can be set, in one place: environment (`OKAPIA_*`), then `okapia.toml`, then defaults."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,8 @@ from pydantic_settings import (
 )
 
 from okapia.domain.errors import InvalidSettings
+from okapia.domain.types import ModelChoice
+from okapia.models.devices import DEVICE_PATTERN
 
 MB = 1_000_000
 
@@ -26,11 +29,15 @@ class Settings(BaseSettings):
 
     Attributes:
         home: where models and everything else that Okapia keeps lives.
-        device: `cpu` or `cuda:<n>`.
+        device: `cpu`, `cuda`, `cuda:0`, `cuda:0,1`, `tensorrt:0`, `directml:0`; `auto` takes the GPUs that
+            ONNX Runtime can use, else the CPU.
         engine: `auto` takes what `okapia models tune` measured as fastest here, or ONNX Runtime.
         precision: `auto` goes with the engine's measurement; otherwise it is forced.
         detector: a model id, or two joined by `+`.
         classifier: a model id; empty for none.
+        urban_detector, urban_classifier: the same for the profile `urban`; empty for what `wild` has.
+        tiles: tiles a side that every picture is also looked at in; 1 looks at the whole picture only.
+        zoo_url, zoo_record: where the public zoo's archives are fetched from; a newer record has newer models.
         canvases: model id to side of its input in pixels, in place of the card's default.
         threshold: least confidence, 0.01..0.99, of a box that counts as found.
         scaling: `fast` decodes JPEG at a reduced scale, `exact` in full.
@@ -47,11 +54,16 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = "auto"
     engine: Literal["auto", "onnxruntime", "openvino"] = "auto"
-    precision: Literal["auto", "f32", "bf16"] = "auto"
+    precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
     detector: str = "megadetector-lite+nanodet-coco"
     classifier: str = "efficientnet-lite0"
+    urban_detector: str = ""
+    urban_classifier: str = ""
+    tiles: Annotated[int, Field(ge=1, le=4)] = 1
+    zoo_url: Annotated[str, Field(pattern=r"^https?://")] = "https://zenodo.org"
+    zoo_record: Annotated[str, Field(pattern=r"^\d+$")] = "22018132"
     canvases: dict[str, int] = Field(default_factory=dict)
     threshold: Annotated[float, Field(ge=0.01, le=0.99)] = 0.2
 
@@ -65,6 +77,17 @@ class Settings(BaseSettings):
     queue_depth: Annotated[int, Field(ge=1)] = 64
     deadline_s: Annotated[float, Field(gt=0)] = 60.0
     model_idle_s: Annotated[float, Field(gt=0)] = 1800.0
+
+    @property
+    def profiles(self) -> dict[str, ModelChoice]:
+        """The models of `wild` and `urban`; what `urban` leaves open is as in `wild`."""
+        wild = ModelChoice(self.detector, self.classifier or None, self.tiles)
+        detector = self.urban_detector or wild.detector
+        return {"wild": wild, "urban": replace(wild, detector=detector, classifier=self._urban_classifier)}
+
+    @property
+    def _urban_classifier(self) -> str | None:
+        return self.urban_classifier or self.classifier or None
 
     @property
     def models_dir(self) -> Path:

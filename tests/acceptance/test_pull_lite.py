@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from okapia.domain.types import Size
 from okapia.models.card import PROFILES, builtin_cards
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights import fingerprint
@@ -37,16 +38,16 @@ def test_a_lite_model_is_installed_and_whole(store: ModelStore, model_id: str) -
 def test_a_lite_model_answers_as_its_card_says(store: ModelStore, runtime: Runtime, model_id: str) -> None:
     card = builtin_cards()[model_id]
 
-    fingerprint.check(card, runtime.open(store.verify(model_id).path, card.canvas))
+    fingerprint.check(card, runtime.open(store.verify(model_id).path, card.input_shape(card.canvas)))
 
 
 @LITE
 def test_a_batch_answers_as_its_pictures_one_by_one(
     store: ModelStore, runtime: Runtime, model_id: str
 ) -> None:
-    canvas = builtin_cards()[model_id].canvas
-    session = runtime.open(store.verify(model_id).path, canvas)
-    first = fingerprint.probe((1, 3, canvas, canvas))
+    card = builtin_cards()[model_id]
+    session = runtime.open(store.verify(model_id).path, card.input_shape(card.canvas))
+    first = fingerprint.probe((1, 3, *card.canvas))
     batch = np.concatenate([first, 255 - first])
 
     together = session.run(batch)
@@ -58,10 +59,11 @@ def test_a_batch_answers_as_its_pictures_one_by_one(
 
 @pytest.mark.parametrize("canvas", builtin_cards()["megadetector-lite"].canvases)
 def test_the_animal_detector_runs_at_every_canvas_of_its_card(
-    store: ModelStore, runtime: Runtime, canvas: int
+    store: ModelStore, runtime: Runtime, canvas: Size
 ) -> None:
-    session = runtime.open(store.verify("megadetector-lite").path, canvas)
+    card = builtin_cards()["megadetector-lite"]
+    session = runtime.open(store.verify(card.id).path, card.input_shape(canvas))
 
-    output = session.run(fingerprint.probe((1, 3, canvas, canvas)))["output"]
+    output = session.run(fingerprint.probe((1, 3, *canvas)))["output"]
 
-    assert output.shape == (1, sum((canvas // stride) ** 2 for stride in (8, 16, 32)), 6)
+    assert output.shape == (1, sum((canvas[0] // stride) ** 2 for stride in (8, 16, 32)), 6)

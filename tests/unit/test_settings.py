@@ -5,11 +5,18 @@ from pathlib import Path
 import pytest
 
 from okapia.app import engine_choice
-from okapia.domain.errors import InvalidSettings
+from okapia.domain.errors import DeviceUnavailable, InvalidSettings
+from okapia.models.devices import CPU, Device, Hardware
 from okapia.models.runtime import EngineChoice
 from okapia.models.tuning import Measurement, store_choice
 from okapia.settings import Settings, load_settings
 
+ONE_GPU = Hardware(
+    packages=lambda: {"onnxruntime-gpu": "1"},
+    providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    count_gpus=lambda: 1,
+    trial=lambda _: None,
+)
 BF16 = EngineChoice("openvino", "bf16")
 
 
@@ -103,4 +110,19 @@ def test_what_is_set_wins_over_the_measurement(empty_folder: Path) -> None:
 def test_a_measurement_on_the_cpu_says_nothing_of_a_gpu(empty_folder: Path) -> None:
     store_choice(empty_folder, BF16, [Measurement(BF16, 50.0)])
 
-    assert engine_choice(Settings(home=empty_folder, device="cuda:0")) == EngineChoice(device="cuda:0")
+    chosen = engine_choice(Settings(home=empty_folder, device="cuda:0"), hardware=ONE_GPU)
+
+    assert chosen == EngineChoice(device=Device("cuda", (0,)))
+
+
+def test_auto_is_the_gpu_where_there_is_one_and_openvino_where_that_is_set(empty_folder: Path) -> None:
+    chosen = engine_choice(Settings(home=empty_folder), hardware=ONE_GPU)
+    on_cpu = engine_choice(Settings(home=empty_folder, engine="openvino"), hardware=ONE_GPU)
+
+    assert chosen.device == Device("cuda", (0,))
+    assert on_cpu == EngineChoice("openvino", "f32", CPU)
+
+
+def test_a_gpu_that_is_not_there_is_an_error_and_no_cpu(empty_folder: Path) -> None:
+    with pytest.raises(DeviceUnavailable, match="CUDAExecutionProvider"):
+        engine_choice(Settings(home=empty_folder, device="cuda:0"))

@@ -3,10 +3,8 @@
 import json
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -34,9 +32,11 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
     """Check this installation; exit code 1 when something must be done."""
+    from okapia.cli.logs import configure_logs
     from okapia.settings import load_settings
 
     settings = load_settings()
+    configure_logs(settings.log_level)
     findings = [finding for check in _CHECKS for finding in check(settings)]
     if as_json:
         typer.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
@@ -53,22 +53,18 @@ def _line(finding: Finding) -> str:
 
 def _versions(_: "Settings") -> Iterator[Finding]:
     from okapia import __version__
-    from okapia.models.runtime import installed_engines
+    from okapia.models.devices import installed_engines, package_conflict
 
     python = platform.python_version()
     yield Finding(
         "versions", "ok", f"okapia {__version__}, Python {python} on {platform.platform(terse=True)}"
     )
     engines = installed_engines()
-    if {"onnxruntime", "onnxruntime-gpu"} <= set(engines):
-        yield Finding(
-            "engines",
-            "failed",
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other",
-            f"{Path(sys.executable).name} -m pip uninstall onnxruntime onnxruntime-gpu; then install one",
-        )
+    words = ", ".join(f"{name} {version}" for name, version in engines.items())
+    if (conflict := package_conflict(engines)) is not None:
+        yield Finding("engines", "failed", words, conflict)
     else:
-        yield Finding("engines", "ok", ", ".join(f"{name} {version}" for name, version in engines.items()))
+        yield Finding("engines", "ok", words)
 
 
 def _home(settings: "Settings") -> Iterator[Finding]:
@@ -109,12 +105,11 @@ def _memory(_: "Settings") -> Iterator[Finding]:
 
 def _models(settings: "Settings") -> Iterator[Finding]:
     from okapia.domain.errors import ModelError
-    from okapia.domain.types import ModelChoice
     from okapia.models.weights.store import ModelStore
 
     store = ModelStore(settings.models_dir)
-    choice = ModelChoice(settings.detector, settings.classifier or None)
-    for model_id in choice.model_ids:
+    choices = settings.profiles.values()
+    for model_id in dict.fromkeys(model_id for choice in choices for model_id in choice.model_ids):
         subject = "model"
         if store.find(model_id) is None:
             yield Finding(subject, "failed", f"{model_id} is not installed", f"okapia models pull {model_id}")
@@ -131,12 +126,17 @@ def _models(settings: "Settings") -> Iterator[Finding]:
 
 def _device(settings: "Settings") -> Iterator[Finding]:
     from okapia.app import engine_choice
+    from okapia.domain.errors import DeviceUnavailable
     from okapia.models.runtime import usable_cores
     from okapia.models.tuning import load_choice, machine_name
 
-    choice = engine_choice(settings)
+    try:
+        choice = engine_choice(settings)
+    except DeviceUnavailable as error:
+        yield Finding("device", "failed", f"{settings.device} is not to be had", str(error))
+        return
     words = f"{choice.engine} in {choice.precision} on {choice.device}, {usable_cores()} cores"
-    if settings.engine != "auto" or settings.precision != "auto" or settings.device != "cpu":
+    if settings.engine != "auto" or settings.precision != "auto" or choice.device.is_gpu:
         yield Finding("device", "ok", f"{words}: as set")
     elif load_choice(settings.home) is None:
         yield Finding(

@@ -14,6 +14,9 @@ SOME_FAILED = 1
 _OUTPUT = "Results file (FOLDER/okapia_results.json by default)."
 _THRESHOLD = "Least confidence of a box that counts as found, 0.01 to 0.99 (0.2 by default)."
 _KEEP = "Weakest box kept in the file, so that a threshold can be changed later without inference."
+_PROFILE = "Models that belong together: wild or urban (as set), lite, field, or a pipeline that was added."
+_TILES = "Look at the picture in so many overlapping tiles a side as well, for small animals (1: do not)."
+_DEVICE = "auto, cpu, cuda:N, tensorrt:N or directml."
 _CANVAS = "Side of the animal detector's input in pixels (its card says which)."
 
 
@@ -23,10 +26,12 @@ def run(
     threshold: Annotated[float | None, typer.Option(help=_THRESHOLD)] = None,
     keep_above: Annotated[float, typer.Option(help=_KEEP, min=0.01, max=0.99)] = 0.05,
     classify: Annotated[bool, typer.Option(help="Name the species of found animals.")] = True,
-    profile: Annotated[str | None, typer.Option(help="Models that belong together: lite.")] = None,
+    profile: Annotated[str, typer.Option(help=_PROFILE)] = "wild",
     detector: Annotated[str | None, typer.Option(help="Detector id, or two joined by +.")] = None,
     classifier: Annotated[str | None, typer.Option(help="Classifier id.")] = None,
     canvas: Annotated[int | None, typer.Option(help=_CANVAS)] = None,
+    tiles: Annotated[int | None, typer.Option(help=_TILES, min=1, max=4)] = None,
+    device: Annotated[str | None, typer.Option(help=_DEVICE)] = None,
     render: Annotated[Path | None, typer.Option(help="Draw copies with findings into this folder.")] = None,
     people: Annotated[People, typer.Option(help="People in drawn copies.")] = People.BLUR,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
@@ -41,7 +46,7 @@ def run(
     from okapia.cli.run_plan import Plan
     from okapia.settings import load_settings
 
-    settings = load_settings(threshold=threshold)
+    settings = load_settings(threshold=threshold, tiles=tiles, device=device)
     configure_logs(settings.log_level)
     plan = Plan.of(
         settings,

@@ -6,7 +6,8 @@ from typing import Self
 
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.types import AnalysisOptions, ModelChoice, People
-from okapia.models.card import PROFILES
+from okapia.models.catalog import Catalog
+from okapia.models.weights.store import ModelStore
 from okapia.settings import Settings
 
 RESULTS_NAME = "okapia_results.json"
@@ -39,7 +40,7 @@ class Plan:
         output: Path | None,
         keep_above: float,
         classify: bool,
-        profile: str | None,
+        profile: str,
         detector: str | None,
         classifier: str | None,
         canvas: int | None,
@@ -78,12 +79,17 @@ def _default_output(paths: list[Path]) -> Path:
 
 
 def _choice(
-    settings: Settings, *, profile: str | None, detector: str | None, classifier: str | None, classify: bool
+    settings: Settings, *, profile: str, detector: str | None, classifier: str | None, classify: bool
 ) -> ModelChoice:
-    if profile is not None and profile not in PROFILES:
-        raise InvalidRequest(f"expected a profile of {', '.join(PROFILES)}, got {profile!r}", param="profile")
-    default = PROFILES[profile] if profile else ModelChoice(settings.detector, settings.classifier or None)
-    return ModelChoice(detector or default.detector, (classifier or default.classifier) if classify else None)
+    profiles = settings.profiles | Catalog(ModelStore(settings.models_dir)).profiles()
+    if profile not in profiles:
+        raise InvalidRequest(f"expected a profile of {', '.join(profiles)}, got {profile!r}", param="profile")
+    default = profiles[profile]
+    return ModelChoice(
+        detector or default.detector,
+        (classifier or default.classifier) if classify else None,
+        settings.tiles,
+    )
 
 
 def _with_canvas(settings: Settings, choice: ModelChoice, canvas: int | None) -> Settings:

@@ -12,8 +12,8 @@ from okapia.models.card import PROFILES
 
 FIRST_LOOK = (
     "Lite models are for a first look, not for a survey: of 14 camera-trap test pictures they put 12 into "
-    "the right category and missed a person and a hen (docs/accuracy.md). Surveys need the profile field, "
-    "`okapia models pull field`, which this version does not have yet."
+    "the right category and missed a person and a hen (docs/accuracy.md). For a survey run "
+    "`okapia models pull field` once, then `okapia run --profile field`."
 )
 FAILURES_SHOWN = 20
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 """Loopback only: there are no accounts yet, so nobody else may reach the server."""
 BACKLOG = 512
+_DEVICE = "auto, cpu, cuda:N, tensorrt:N or directml; cpu unless OKAPIA_DEVICE says otherwise."
 GRACE_S = 30
 """Seconds that running requests get when the server is asked to stop."""
 
@@ -22,6 +23,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port on 127.0.0.1; 8000 unless OKAPIA_PORT says otherwise.")
     ] = None,
+    device: Annotated[str | None, typer.Option(help=_DEVICE)] = None,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the documentation in a browser.")
     ] = False,
@@ -31,7 +33,7 @@ def serve(
     from okapia.cli.logs import configure_logs
     from okapia.settings import load_settings
 
-    settings = load_settings(port=port)
+    settings = load_settings(port=port, device=device)
     configure_logs(settings.log_level)
     with _bind(settings.port) as listener:
         service = build_service(settings)

@@ -4,17 +4,16 @@ Field names, ranges and shapes follow the vendor's; what is ours is added beside
 """
 
 from asyncio import wrap_future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import uuid4
 
-import orjson
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okapia.dialects.base import Context, Dialect, Problem, RefusedImage, error_route
+from okapia.dialects.base import Context, Dialect, RefusedImage, error_route, problem_json
 from okapia.dialects.uploads import Upload, read_upload
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.taxonomy import Taxon
@@ -28,7 +27,7 @@ from okapia.domain.types import (
     ModelChoice,
     People,
 )
-from okapia.service import NamedImage
+from okapia.service import URBAN, WILD, NamedImage, Service
 
 _LABELS = {Category.PERSON: "human"}
 """The vendor says `human` where MegaDetector says `person`."""
@@ -44,6 +43,9 @@ class Parameters(BaseModel):
     Attributes:
         render: answer with an annotated JPEG in place of JSON (ours).
         people: how people appear in that JPEG (ours).
+        detector: id of the detector, or two joined by `+`, in place of the profile's (ours).
+        classifier: id of the classifier in place of the profile's (ours).
+        tiles: tiles a side that the picture is also looked at in, for small animals (ours).
     """
 
     threshold: Annotated[float, Field(ge=0.01, le=0.99, allow_inf_nan=False)]
@@ -51,6 +53,9 @@ class Parameters(BaseModel):
     metadata: bool = False
     render: bool = False
     people: People = People.BLUR
+    detector: str | None = None
+    classifier: str | None = None
+    tiles: Annotated[int, Field(ge=1, le=4)] | None = None
 
 
 class Taxonomy(BaseModel):
@@ -131,11 +136,20 @@ class _Asked:
     def options(self, *, classify: bool) -> AnalysisOptions:
         return AnalysisOptions(self.parameters.threshold, classify and self.parameters.classify)
 
+    def choice(self, profile: ModelChoice) -> ModelChoice:
+        """Give the profile's models with those that the caller wants instead."""
+        wanted = self.parameters
+        return ModelChoice(
+            wanted.detector or profile.detector,
+            wanted.classifier or profile.classifier,
+            wanted.tiles or profile.tiles,
+        )
+
 
 def build(context: Context) -> APIRouter:
-    """Make the routes `POST /v1/detect` and `POST /v1/filter`."""
-    router = APIRouter(prefix="/v1", tags=["detect"], route_class=error_route(render_error))
-    service = context.service
+    """Make the routes `POST /v1/detect` and `POST /v1/filter`, and their variants for towns."""
+    router = APIRouter(prefix="/v1", tags=["detect"], route_class=error_route(problem_json))
+    answers = _Answers(context.service)
 
     async def read(request: Request) -> _Asked:
         """Read the one picture and the parameters, which may also stand in the query."""
@@ -144,45 +158,59 @@ def build(context: Context) -> APIRouter:
 
     Picture = Annotated[_Asked, Depends(read)]  # noqa: N806 - a type, bound to this service
 
-    async def drawn(asked: _Asked, analysis: Analysis) -> Response:
-        people = asked.parameters.people
-        return _jpeg(await wrap_future(service.annotate(asked.data, analysis.detections, people=people)))
-
     @router.post("/detect", openapi_extra=_REQUEST, responses=_ANSWERS, response_model=DetectAnswer)
     async def detect(asked: Picture) -> Response:
         """Find the animals, people and vehicles of one picture and name the species."""
-        result = await wrap_future(service.analyze(asked.image, asked.options(classify=True)))
-        analysis = _analysis(result, asked)
-        if asked.parameters.render:
-            return await drawn(asked, analysis)
-        return _json(_detect_answer(asked, analysis, _info(service.choice, asked, result)))
+        return await answers.detect(asked, WILD)
+
+    @router.post("/detect-urban", openapi_extra=_REQUEST, responses=_ANSWERS, response_model=DetectAnswer)
+    async def detect_urban(asked: Picture) -> Response:
+        """Do as `detect` does with the models of the profile `urban`."""
+        return await answers.detect(asked, URBAN)
 
     @router.post("/filter", openapi_extra=_REQUEST, responses=_ANSWERS, response_model=FilterAnswer)
     async def filter_(asked: Picture) -> Response:
         """Say whether one picture holds animals, people or vehicles, and where."""
-        choice = ModelChoice(service.choice.detector, None)
-        options = asked.options(classify=False)
-        result = await wrap_future(service.analyze(asked.image, options, choice=choice))
-        analysis = _analysis(result, asked)
-        if asked.parameters.render:
-            return await drawn(asked, analysis)
-        return _json(_filter_answer(asked, analysis, _info(choice, asked, result)))
+        return await answers.filter(asked, WILD)
+
+    @router.post("/filter-urban", openapi_extra=_REQUEST, responses=_ANSWERS, response_model=FilterAnswer)
+    async def filter_urban(asked: Picture) -> Response:
+        """Do as `filter` does with the models of the profile `urban`."""
+        return await answers.filter(asked, URBAN)
 
     return router
 
 
-def render_error(problem: Problem) -> Response:
-    """Answer with a body that is both RFC 9457 and readable by `body.error` and `body.detail`."""
-    body = {
-        "type": "about:blank",
-        "title": problem.status.phrase,
-        "status": int(problem.status),
-        "detail": problem.message,
-        "code": problem.code,
-        "error": {"code": problem.code, "message": problem.message, "param": problem.param},
-    }
-    headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
-    return Response(orjson.dumps(body), problem.status, headers, "application/problem+json")
+class _Answers:
+    """Answers one picture with the models of a profile, as JSON or as a drawn copy."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def detect(self, asked: _Asked, profile: str) -> Response:
+        choice = asked.choice(self._service.models.choice(profile))
+        result = await self._result(asked, choice, classify=True)
+        analysis = _analysis(result, asked)
+        if asked.parameters.render:
+            return await self._drawn(asked, analysis)
+        return _json(_detect_answer(asked, analysis, _info(choice, asked, result)))
+
+    async def filter(self, asked: _Asked, profile: str) -> Response:
+        choice = replace(asked.choice(self._service.models.choice(profile)), classifier=None)
+        result = await self._result(asked, choice, classify=False)
+        analysis = _analysis(result, asked)
+        if asked.parameters.render:
+            return await self._drawn(asked, analysis)
+        return _json(_filter_answer(asked, analysis, _info(choice, asked, result)))
+
+    async def _result(self, asked: _Asked, choice: ModelChoice, *, classify: bool) -> ImageResult:
+        options = asked.options(classify=classify)
+        return await wrap_future(self._service.analyze(asked.image, options, choice=choice))
+
+    async def _drawn(self, asked: _Asked, analysis: Analysis) -> Response:
+        people = asked.parameters.people
+        copy = self._service.annotate(asked.data, analysis.detections, people=people)
+        return Response(await wrap_future(copy), media_type="image/jpeg")
 
 
 dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", build)
@@ -299,16 +327,15 @@ def _json(answer: BaseModel) -> Response:
     return Response(body, media_type="application/json")
 
 
-def _jpeg(data: bytes) -> Response:
-    return Response(data, media_type="image/jpeg")
-
-
-_FIELDS = {
+_FIELDS: dict[str, dict[str, object]] = {
     "threshold": {"type": "number", "minimum": 0.01, "maximum": 0.99, "default": 0.2},
     "classify": {"type": "boolean", "default": True},
     "metadata": {"type": "boolean", "default": False},
     "render": {"type": "boolean", "default": False},
     "people": {"type": "string", "enum": [people.value for people in People], "default": "blur"},
+    "detector": {"type": "string"},
+    "classifier": {"type": "string"},
+    "tiles": {"type": "integer", "minimum": 1, "maximum": 4},
 }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 import structlog
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
@@ -33,6 +34,7 @@ _STATUS = {
     "model_error": HTTPStatus.SERVICE_UNAVAILABLE,
     "device_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "device_out_of_memory": HTTPStatus.SERVICE_UNAVAILABLE,
+    "device_lost": HTTPStatus.SERVICE_UNAVAILABLE,
     "server_busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "deadline_exceeded": HTTPStatus.SERVICE_UNAVAILABLE,
     "shutting_down": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -107,6 +109,20 @@ def discover() -> list[Dialect]:
     names = sorted(module.name for module in pkgutil.iter_modules(okapia.dialects.__path__))
     modules = (importlib.import_module(f"okapia.dialects.{name}") for name in names)
     return [module.dialect for module in modules if hasattr(module, "dialect")]
+
+
+def problem_json(problem: Problem) -> Response:
+    """Answer in our native form: RFC 9457, and readable by `body.error` and `body.detail`."""
+    body = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": int(problem.status),
+        "detail": problem.message,
+        "code": problem.code,
+        "error": {"code": problem.code, "message": problem.message, "param": problem.param},
+    }
+    headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
+    return Response(orjson.dumps(body), problem.status, headers, "application/problem+json")
 
 
 class RefusedImage(Exception):

@@ -158,6 +158,26 @@ class ClientMissing(PullFailed):
     code = "client_missing"
 
 
+class LicenceNotAccepted(PullFailed):
+    """The model's licence binds whoever uses it, or is unknown, and nobody has agreed to it yet."""
+
+    code = "licence_not_accepted"
+
+    def __init__(self, model_id: str, *, licence: str, command: str) -> None:
+        super().__init__(
+            f"{model_id} comes under {licence}; read what that asks of you and, if you agree, run `{command}`"
+        )
+        self.model_id = model_id
+        self.licence = licence
+        self.command = command
+
+
+class VariantRefused(ModelError):
+    """No faster variant of a model answers as the original does; nothing was installed."""
+
+    code = "variant_refused"
+
+
 class DeviceUnavailable(ModelError):
     """The asked device or precision is not to be had here; it is never replaced silently."""
 
@@ -168,6 +188,12 @@ class DeviceOutOfMemory(ModelError):
     """The device cannot hold this batch; a smaller one may fit."""
 
     code = "device_out_of_memory"
+
+
+class DeviceLost(ModelError):
+    """The device stopped working and stays out of use until a restart; nothing moves to another kind."""
+
+    code = "device_lost"
 
 
 # --- the server is busy ---------------------------------------------------------------

@@ -12,7 +12,6 @@ from typing import Self
 from okapia.domain.errors import OkapiaError
 from okapia.domain.taxonomy import Taxon
 
-
 Size = tuple[int, int]
 """(width, height) in pixels, both at least 1."""
 
@@ -249,16 +248,54 @@ class ModelReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory.
+
+    Attributes:
+        memory_bytes: by how much the process grew while it was loaded: about what it takes.
+        load_seconds: what loading took.
+    """
+
+    report: ModelReport
+    memory_bytes: int
+    load_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What there is to know of one model on this machine.
+
+    Attributes:
+        area: where it was made for; empty when everywhere or unknown.
+        classes: what it can answer with.
+        sha256: of the installed network; None when it is not installed.
+        loaded: None when it is not in memory.
+    """
+
+    id: str
+    title: str
+    task: str
+    version: str
+    licence: str
+    area: str
+    classes: tuple[str, ...]
+    sha256: str | None
+    loaded: LoadedModel | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelChoice:
     """Which models answer.
 
     Attributes:
         detector: a model id, or two joined by `+`: an animal specialist and a COCO detector.
         classifier: a model id, or None for boxes without species.
+        tiles: tiles a side that the picture is also looked at in; 1 is the whole picture only.
     """
 
     detector: str
     classifier: str | None
+    tiles: int = 1
 
     @property
     def model_ids(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What a model is to the rest of Okapia: pixels in, detections or classifications out.
 
-This file holds the interfaces only. Families (`yolox`, `nanodet`, `softmax`) implement them
+This file holds the interfaces only. Families (`yolox`, `yolov5`, `classifier` …) implement them
 on top of a `Session`, the one thing an inference engine has to offer (`runtime`).
 """
 
@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from okapia.domain.types import Classification, Detection, ModelReport
-from okapia.vision.geometry import Pixels
+from okapia.domain.taxonomy import Taxonomy
+from okapia.domain.types import BBox, Classification, Detection, ModelReport, Size
+from okapia.vision.resample import Pixels
 
 Tensor = NDArray[np.float32]
 
@@ -59,14 +60,13 @@ class Model(Protocol):
         """Which networks answer and how each runs here; more than one when models are fused."""
         ...
 
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """(width, height) of the network's canvas in pixels: what a decoder should aim at."""
-        ...
-
 
 class Detector(Model, Protocol):
     """Finds boxes."""
+
+    def wanted(self, picture: Size) -> Size:
+        """Say how large an upright picture of this size should be decoded, at least."""
+        ...
 
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
         """Find boxes of at least `CONFIDENCE_FLOOR`, most confident first.
@@ -79,6 +79,20 @@ class Detector(Model, Protocol):
 
 class Classifier(Model, Protocol):
     """Names what is in a crop."""
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The taxa that it can answer with, and what is above them."""
+        ...
+
+    @property
+    def crop_side(self) -> int:
+        """Pixels of a crop's longer side beyond which the network sees no more."""
+        ...
+
+    def region(self, bbox: BBox, picture: Size) -> BBox:
+        """Give the part of an upright picture of this size that it looks at for one box."""
+        ...
 
     def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
         """Give the taxa seen in each crop, best first; one tuple a crop, in order.

@@ -9,10 +9,9 @@ import structlog
 
 from okapia.domain.errors import DeviceOutOfMemory
 from okapia.models.base import Session, Tensor
+from okapia.models.rows import Outputs, join
 
 _log = structlog.get_logger(__name__)
-
-Outputs = dict[str, Tensor]
 
 
 class _Waiting:
@@ -28,7 +27,8 @@ class BatchingSession:
 
     Greedy: while the device is busy, callers gather; the first of them to get the device runs
     all that have gathered. Nobody ever waits for a batch to fill, so a lone call is not delayed.
-    When the device runs out of memory the batch is halved for good and tried again.
+    Rows of different sides never share a batch. When the device runs out of memory the batch is
+    halved for good and tried again.
     """
 
     def __init__(self, inner: Session, *, max_batch: int) -> None:
@@ -65,6 +65,10 @@ class BatchingSession:
             for waiting in group:
                 waiting.answer.set_exception(error)
             return
+        if len(group) == 1:
+            # As it is: the answer to a single row may lack the axis of the rows.
+            group[0].answer.set_result(outputs)
+            return
         start = 0
         for waiting in group:
             end = start + len(waiting.rows)
@@ -75,18 +79,20 @@ class BatchingSession:
         group = [self._waiting.popleft()]
         rows = len(group[0].rows)
         while self._waiting and rows + len(self._waiting[0].rows) <= self._max_batch:
+            if self._waiting[0].rows.shape[1:] != group[0].rows.shape[1:]:
+                break
             group.append(self._waiting.popleft())
             rows += len(group[-1].rows)
         return group
 
     def _run_rows(self, rows: Tensor) -> Outputs:
         """Run rows in pieces of at most `max_batch`, halving it when the device is full."""
-        parts: list[Outputs] = []
+        parts: list[tuple[int, Outputs]] = []
         start = 0
         while start < len(rows):
             piece = rows[start : start + self._max_batch]
             try:
-                parts.append(self._inner.run(piece))
+                parts.append((len(piece), self._inner.run(piece)))
             except DeviceOutOfMemory:
                 if len(piece) == 1:
                     raise
@@ -94,4 +100,4 @@ class BatchingSession:
                 _log.warning("batch_halved", device=self.device, max_batch=self._max_batch)
                 continue
             start += len(piece)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return join(parts, of=self._inner.engine)

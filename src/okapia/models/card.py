@@ -20,6 +20,7 @@ from pydantic import (
 
 from okapia.domain.errors import ModelError
 from okapia.domain.types import ModelChoice, Size
+from okapia.vision.resample import Interpolation
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -88,8 +89,22 @@ class CropResize(_Strict):
     resize_mode: Literal["exact", "shorter_side"] = "exact"
     center_crop: Canvas | None = None
 
+    @model_validator(mode="after")
+    def _gives_one_size(self) -> Self:
+        shorter = min(self.resize_size)
+        is_distorted = self.resize_mode == "exact"
+        room = self.resize_size if is_distorted else (shorter, shorter)
+        if self.center_crop is None and not (is_distorted or self.pre_crop_square):
+            raise ValueError("resize_mode = 'shorter_side' needs pre_crop_square or center_crop")
+        if self.center_crop and (self.center_crop[0] > room[0] or self.center_crop[1] > room[1]):
+            raise ValueError(f"center_crop {self.center_crop} is larger than what is resized to {room}")
+        return self
 
-Interpolation = Literal["fast", "bilinear", "bicubic", "lanczos", "cv2_bilinear"]
+    @property
+    def result(self) -> Size:
+        """Size that every picture has in the end."""
+        shorter = min(self.resize_size)
+        return self.center_crop or (self.resize_size if self.resize_mode == "exact" else (shorter, shorter))
 
 
 class Preprocessing(_Strict):
@@ -204,10 +219,14 @@ class ModelCard(_Strict):
     def _facts_agree(self) -> Self:
         if self.canvases and self.canvas not in self.canvases:
             raise ValueError(f"canvases does not hold the default canvas {self.canvas}")
+        if self.task == "detector" and isinstance(self.labels, str):
+            raise ValueError("a detector's labels are a list")
         if self.task == "classifier" and self.preprocessing.resize == "min_max":
             raise ValueError("resize = 'min_max' is for detectors")
         if self.task == "detector" and self.preprocessing.resize == "crop":
             raise ValueError("resize = 'crop' is for classifiers: a detector has to see the whole picture")
+        if self.preprocessing.crop and self.preprocessing.crop.result != self.canvas:
+            raise ValueError(f"crop gives {self.preprocessing.crop.result}, the canvas is {self.canvas}")
         if self.activation == "sigmoid" and self.confidence_threshold is None:
             raise ValueError("activation = 'sigmoid' needs a confidence_threshold")
         return self

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import structlog
 
-from okapia.domain.errors import ModelError, UnknownModel
+from okapia.domain.errors import ModelError, ModelNotInstalled, UnknownModel
 from okapia.domain.types import ModelChoice
 from okapia.models.card import PROFILES, ModelCard, builtin_cards
 from okapia.models.weights.store import ModelStore
+from okapia.models.weights.zoo import catalogue
 
 _log = structlog.get_logger(__name__)
 
@@ -28,15 +29,18 @@ class Catalog:
 
         Raises:
             UnknownModel: no card has this id.
+            ModelNotInstalled: it is a model of the public zoo that was not fetched.
             ModelError: its card is not readable.
         """
         name = model_id.removeprefix(ZOO)
         if name in self._builtin:
             return self._builtin[name]
         added = self.store.card(name)
-        if added is None:
-            raise UnknownModel(model_id, known=list(self.cards()))
-        return added
+        if added is not None:
+            return added
+        if catalogue.entry(name) is not None:
+            raise ModelNotInstalled(name, command=f"okapia models pull {ZOO}{name}")
+        raise UnknownModel(model_id, known=list(self.cards()))
 
     def cards(self) -> dict[str, ModelCard]:
         """Give every card by id; one that is not readable is logged and left out."""

@@ -4,18 +4,20 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Generic, Protocol, TypeVar
 
+import psutil
 import structlog
 
-from okapia.domain.errors import ModelError, ModelNotInstalled, UnknownModel
-from okapia.domain.types import ModelReport
+from okapia.domain.errors import InvalidRequest, ModelError, ModelNotInstalled
+from okapia.domain.types import LoadedModel, ModelFacts, ModelReport, Size
 from okapia.models.base import Classifier, Detector, Model, Session
 from okapia.models.card import ModelCard
+from okapia.models.catalog import Catalog
 from okapia.models.runtime import Runtime
-from okapia.models.weights.store import ModelStore
+from okapia.models.taxa import class_taxa
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ class DetectorFamily(Protocol):
     """What a family module of detectors exports as `build`."""
 
     def __call__(
-        self, card: ModelCard, session: Session, *, canvas: int, report: ModelReport
+        self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport
     ) -> Detector: ...
 
 
@@ -34,14 +36,23 @@ class ClassifierFamily(Protocol):
     """What a family module of classifiers exports as `build`."""
 
     def __call__(
-        self, card: ModelCard, session: Session, *, canvas: int, report: ModelReport
+        self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport
     ) -> Classifier: ...
 
 
 @dataclass(slots=True)
-class _Loaded(Generic[M]):
+class _Entry(Generic[M]):
+    """A model in memory.
+
+    Attributes:
+        memory_bytes: by how much the process grew while it was loaded.
+        seconds: what loading took.
+    """
+
     model: M
     last_used: float
+    memory_bytes: int
+    seconds: float
 
 
 class _Shelf(Generic[M]):
@@ -53,24 +64,41 @@ class _Shelf(Generic[M]):
         self._load = load
         self._loading = loading
         self._clock = clock
-        self._entries: dict[str, _Loaded[M]] = {}
+        self._entries: dict[str, _Entry[M]] = {}
 
     def get(self, model_id: str) -> M:
         entry = self._entries.get(model_id)
         if entry is None:
             with self._loading:
                 # Another thread may have loaded it while this one waited.
-                entry = self._entries.get(model_id) or _Loaded(self._load(model_id), self._clock())
+                entry = self._entries.get(model_id) or self._measured(model_id)
                 self._entries[model_id] = entry
         entry.last_used = self._clock()
         return entry.model
 
-    def evict(self, deadline: float) -> list[str]:
-        idle = [model_id for model_id, entry in list(self._entries.items()) if entry.last_used < deadline]
-        for model_id in idle:
-            self._entries.pop(model_id, None)
-            _log.info("model_evicted", model=model_id)
-        return idle
+    def holds(self, model_id: str) -> bool:
+        return model_id in self._entries
+
+    def drop(self, model_id: str) -> bool:
+        """Forget a model; callers that still hold it keep it until they are done."""
+        return self._entries.pop(model_id, None) is not None
+
+    def idle_since(self, deadline: float) -> list[str]:
+        return [model_id for model_id, entry in list(self._entries.items()) if entry.last_used < deadline]
+
+    def loaded(self) -> list[LoadedModel]:
+        return [
+            LoadedModel(report, entry.memory_bytes, round(entry.seconds, 3))
+            for entry in list(self._entries.values())
+            for report in entry.model.reports
+        ]
+
+    def _measured(self, model_id: str) -> _Entry[M]:
+        process = psutil.Process()
+        before, started = process.memory_info().rss, time.monotonic()
+        model = self._load(model_id)
+        grown = max(process.memory_info().rss - before, 0)
+        return _Entry(model, self._clock(), grown, time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +107,7 @@ class _Opened:
 
     card: ModelCard
     session: Session
-    canvas: int
+    canvas: Size
     report: ModelReport
 
 
@@ -87,23 +115,20 @@ class Registry:
     """Gives models by id. Safe to use from several threads.
 
     One network is loaded at a time; models that are loaded already are given without waiting
-    for it. A model that nobody asked for during `idle_s` seconds is dropped by `evict_idle`;
-    callers that still hold it keep it until they are done.
+    for it. A model that nobody asked for during `idle_s` seconds is dropped by `evict_idle`.
     """
 
     def __init__(
         self,
-        cards: Mapping[str, ModelCard],
+        catalog: Catalog,
         *,
-        store: ModelStore,
         runtime: Runtime,
         canvases: Mapping[str, int],
         idle_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Use `canvases` (model id to side in pixels) in place of the cards' defaults."""
-        self._cards = cards
-        self._store = store
+        self._catalog = catalog
         self._runtime = runtime
         self._canvases = canvases
         self._idle_s = idle_s
@@ -118,7 +143,8 @@ class Registry:
         Raises:
             UnknownModel: no card has this id.
             ModelNotInstalled: its weights are not on this machine.
-            ModelError: it is a classifier, damaged, or the device is not to be had.
+            InvalidRequest: it is a classifier.
+            ModelError: it is damaged, or the device is not to be had.
         """
         return self._detectors.get(model_id)
 
@@ -126,10 +152,50 @@ class Registry:
         """Give the classifier `model_id`, loading it if need be; raises as `detector` does."""
         return self._classifiers.get(model_id)
 
+    def holds(self, model_id: str) -> bool:
+        """Say whether a model is in memory."""
+        return self._detectors.holds(model_id) or self._classifiers.holds(model_id)
+
+    def load(self, model_id: str) -> None:
+        """Bring a model into memory; raises as `detector` does."""
+        if self._catalog.card(model_id).task == "detector":
+            self.detector(model_id)
+        else:
+            self.classifier(model_id)
+
+    def unload(self, model_id: str) -> bool:
+        """Drop a model now; False when it was not in memory."""
+        was_there = self._detectors.drop(model_id) or self._classifiers.drop(model_id)
+        if was_there:
+            _log.info("model_unloaded", model=model_id)
+        return was_there
+
     def evict_idle(self) -> list[str]:
         """Drop the models that nobody asked for lately; gives their ids."""
         deadline = self._clock() - self._idle_s
-        return self._detectors.evict(deadline) + self._classifiers.evict(deadline)
+        idle = self._detectors.idle_since(deadline) + self._classifiers.idle_since(deadline)
+        return [model_id for model_id in idle if self.unload(model_id)]
+
+    def facts(self) -> list[ModelFacts]:
+        """Say of every known model what it is, and of the loaded ones how they run."""
+        loaded = {
+            entry.report.model_id: entry for entry in self._detectors.loaded() + self._classifiers.loaded()
+        }
+        return [self._facts(card, loaded.get(card.id)) for card in self._catalog.cards().values()]
+
+    def _facts(self, card: ModelCard, loaded: LoadedModel | None) -> ModelFacts:
+        installed = self._catalog.store.find(card.id)
+        return ModelFacts(
+            id=card.id,
+            title=card.title,
+            task=card.task,
+            version=card.version,
+            licence=card.licence,
+            area=card.area,
+            classes=_class_names(card),
+            sha256=installed.sha256 if installed else None,
+            loaded=loaded,
+        )
 
     def _load_detector(self, model_id: str) -> Detector:
         opened = self._open(model_id, task="detector")
@@ -143,28 +209,34 @@ class Registry:
 
     def _open(self, model_id: str, *, task: str) -> _Opened:
         """Find a model's card and weights and load the network."""
-        card = self._cards.get(model_id)
-        if card is None:
-            raise UnknownModel(model_id, known=list(self._cards))
+        card = self._catalog.card(model_id)
         if card.task != task:
-            raise ModelError(f"expected a {task}, {model_id} is a {card.task}")
-        installed = self._store.find(model_id)
+            raise InvalidRequest(f"expected a {task}, {model_id} is a {card.task}", param=task)
+        installed = self._catalog.store.find(card.id)
         if installed is None:
             raise ModelNotInstalled(model_id, command=f"okapia models pull {model_id}")
         canvas = self._canvas(card)
-        session = self._runtime.open(installed.path, canvas)
+        session = self._runtime.open(installed.path, card.input_shape(canvas))
         report = ModelReport(
-            model_id, task, canvas, session.engine, session.device, session.precision, installed.sha256
+            card.id, task, canvas, session.engine, session.device, session.precision, installed.sha256
         )
-        _log.info("model_loaded", **asdict(report))
+        _log.info("model_loaded", model=card.id, engine=report.engine, device=report.device)
         return _Opened(card, session, canvas, report)
 
-    def _canvas(self, card: ModelCard) -> int:
-        canvas = self._canvases.get(card.id, card.canvas)
-        if canvas not in card.canvases:
-            allowed = ", ".join(map(str, card.canvases))
-            raise ModelError(f"{card.id} runs at {allowed} pixels, not at {canvas}")
+    def _canvas(self, card: ModelCard) -> Size:
+        side = self._canvases.get(card.id)
+        canvas = card.canvas if side is None else (side, side)
+        if not card.allows(canvas):
+            allowed = ", ".join(f"{width} x {height}" for width, height in card.canvases or (card.canvas,))
+            raise ModelError(f"{card.id} runs at {allowed} pixels, not at {canvas[0]} x {canvas[1]}")
         return canvas
+
+
+def _class_names(card: ModelCard) -> tuple[str, ...]:
+    """Name what the model can answer with."""
+    if not isinstance(card.labels, str):
+        return tuple(label for label in card.labels if label)
+    return tuple(sorted({taxon.common_name for taxon in class_taxa(card.labels).by_class.values()}))
 
 
 def _family(card: ModelCard) -> ModuleType:

@@ -16,15 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from okapia.domain.errors import DeviceUnavailable
 from okapia.models.base import Session, Tensor
-from okapia.models.runtime import (
-    Engine,
-    EngineChoice,
-    Load,
-    Precision,
-    Runtime,
-    installed_engines,
-    usable_cores,
-)
+from okapia.models.devices import installed_engines
+from okapia.models.engine import Engine, Precision
+from okapia.models.runtime import EngineChoice, Load, Runtime, usable_cores
 from okapia.models.weights.fingerprint import probe
 
 CANDIDATES = (
@@ -57,15 +51,19 @@ class _Stored(BaseModel):
     milliseconds: dict[str, float]
 
 
-def measure(network: Path, canvas: int) -> list[Measurement]:
-    """Time every engine that is to be had here on one network, in turns, one core each."""
+def measure(network: Path, row: tuple[int, ...]) -> list[Measurement]:
+    """Time every engine that is to be had here on one network, in turns, one core each.
+
+    Args:
+        row: shape of one row of its input, the first axis being 1.
+    """
     sessions: list[tuple[EngineChoice, Session]] = []
     for choice in CANDIDATES:
         try:
-            sessions.append((choice, Runtime(choice, load=Load(), cores=1).open(network, canvas)))
+            sessions.append((choice, Runtime(choice, load=Load(), cores=1).open(network, row)))
         except DeviceUnavailable:
             continue
-    batch = probe((1, 3, canvas, canvas))
+    batch = probe(row)
     times: dict[EngineChoice, list[float]] = {choice: [] for choice, _ in sessions}
     for _ in range(ROUNDS + 1):
         for choice, session in sessions:

@@ -7,10 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from okapia.domain.types import Detection
+from okapia.domain.types import Size
 from okapia.models.base import Tensor
-from okapia.models.boxes import BoxNetwork, above_floor, to_detections
-from okapia.vision.geometry import Pixels, boxes_from_letterbox
+from okapia.models.boxes import BoxNetwork, Candidates, Classes, above_floor
 
 STRIDES = (8, 16, 32)
 
@@ -22,22 +21,19 @@ class YoloxDetector(BoxNetwork):
     their sigmoid; the strides 8, 16, 32 follow one another, each row by row.
     """
 
-    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
-        placed, outputs = self._infer(pixels)
-        (output,) = outputs.values()
-        rows = output[0]
+    def _decode(self, outputs: dict[str, Tensor], canvas: Size) -> Candidates:
+        rows = self._rows(outputs, columns=5 + len(self._card.labels))
         class_scores = rows[:, 5:] * rows[:, 4:5]
-        classes = class_scores.argmax(axis=1)
         scores = class_scores.max(axis=1)
         found = above_floor(scores, model_id=self._card.id)
-        corners = boxes_from_letterbox(decode(rows[found, :4], found, canvas=self._canvas), placed)
-        return to_detections(corners, scores[found], classes[found], card=self._card)
+        corners = decode(rows[found, :4], found, canvas=canvas)
+        return Candidates(corners, scores[found], class_scores[found].argmax(axis=1))
 
 
 build = YoloxDetector
 
 
-def decode(raw: Tensor, places: np.ndarray[tuple[int], np.dtype[np.intp]], *, canvas: int) -> Tensor:
+def decode(raw: Tensor, places: Classes, *, canvas: Size) -> Tensor:
     """Turn raw offsets into corners (formula of YOLOX's `decode_outputs`).
 
     Args:
@@ -55,12 +51,11 @@ def decode(raw: Tensor, places: np.ndarray[tuple[int], np.dtype[np.intp]], *, ca
 
 
 @lru_cache(maxsize=16)
-def _grid(canvas: int) -> tuple[Tensor, Tensor]:
+def _grid(canvas: Size) -> tuple[Tensor, Tensor]:
     """Cell (x, y) and stride of every anchor: (anchors, 2) and (anchors, 1) float32."""
     cells, strides = [], []
     for stride in STRIDES:
-        side = canvas // stride
-        y, x = np.mgrid[:side, :side]
+        y, x = np.mgrid[: canvas[1] // stride, : canvas[0] // stride]
         cells.append(np.stack([x, y], axis=-1).reshape(-1, 2))
-        strides.append(np.full((side * side, 1), stride))
+        strides.append(np.full((x.size, 1), stride))
     return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)

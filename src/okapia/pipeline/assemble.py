@@ -7,6 +7,7 @@ from okapia.models.registry import Registry
 from okapia.models.taxa import builtin_taxonomy
 from okapia.pipeline.fusion import Fusion
 from okapia.pipeline.run import Pipeline
+from okapia.pipeline.tiles import Tiled
 from okapia.vision.decode import DecodePolicy
 
 
@@ -18,7 +19,11 @@ def assemble(registry: Registry, choice: ModelChoice, policy: DecodePolicy) -> P
         InvalidRequest: more than two detectors are joined.
     """
     classifier = registry.classifier(choice.classifier) if choice.classifier else None
-    return Pipeline(_detector(registry, choice.detector), classifier, builtin_taxonomy(), policy)
+    taxonomy = classifier.taxonomy if classifier else builtin_taxonomy()
+    detector = _detector(registry, choice.detector)
+    if choice.tiles > 1:
+        detector = Tiled(detector, per_side=choice.tiles)
+    return Pipeline(detector, classifier, taxonomy, policy)
 
 
 def _detector(registry: Registry, name: str) -> Detector:

@@ -6,9 +6,9 @@ MegaDetector's three classes. The rule was developed on 41 public pictures; its 
 limits of suppression only, so a lower threshold of the caller still finds weaker boxes.
 """
 
-from okapia.domain.types import Category, Detection, ModelReport
+from okapia.domain.types import Category, Detection, ModelReport, Size
 from okapia.models.base import Detector
-from okapia.vision.geometry import Pixels
+from okapia.vision.resample import Pixels
 
 COCO_ANIMAL = 0.4
 """The COCO network's animals count from here: below, it calls stumps and shadows animals."""
@@ -29,10 +29,10 @@ class Fusion:
         self._animals = animals
         self._coco = coco
         self.reports: tuple[ModelReport, ...] = (*animals.reports, *coco.reports)
-        self.input_size = (
-            max(animals.input_size[0], coco.input_size[0]),
-            max(animals.input_size[1], coco.input_size[1]),
-        )
+
+    def wanted(self, picture: Size) -> Size:
+        animals, coco = self._animals.wanted(picture), self._coco.wanted(picture)
+        return max(animals[0], coco[0]), max(animals[1], coco[1])
 
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
         return fuse(self._animals.detect(pixels), self._coco.detect(pixels))

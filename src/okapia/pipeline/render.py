@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from okapia.domain.types import Category, Detection, People
 from okapia.vision.decode import DecodePolicy, Picture
 from okapia.vision.draw import Redaction, annotate, encode_jpeg, redact
+from okapia.vision.geometry import fit
 
 RENDER_SIDE = 1920
 """A copy is decoded so that it fills about this many pixels: enough to look at, quick to draw."""
@@ -21,7 +22,9 @@ def render(data: bytes, detections: Sequence[Detection], *, people: People, poli
     Raises:
         BadImage: the bytes cannot become pixels.
     """
-    pixels = Picture.open(data, policy).pixels((RENDER_SIDE, RENDER_SIDE))
+    picture = Picture.open(data, policy)
+    size = fit((picture.info.width, picture.info.height), (RENDER_SIDE, RENDER_SIDE))
+    pixels = picture.pixels(size)
     style = _REDACTIONS.get(people)
     if style is not None:
         persons = [d.bbox for d in detections if d.category is Category.PERSON]

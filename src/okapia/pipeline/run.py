@@ -23,15 +23,14 @@ from okapia.domain.types import (
 from okapia.models.base import Classifier, Detector
 from okapia.pipeline.species import predict
 from okapia.vision.decode import DecodePolicy, Picture
-from okapia.vision.geometry import square_crop_box
-
-CROP_MARGIN = 0.1
-"""Share of the box's longer side added around a crop; the lite classifier was tried with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Analyses pictures with one detector and, when there is one, one classifier.
+
+    Attributes:
+        taxonomy: what a detector's own species are looked up in when there is no classifier.
 
     Safe to use from several threads; holds no state of a picture.
     """
@@ -73,7 +72,8 @@ class Pipeline:
 
     def _analyse(self, data: bytes, options: AnalysisOptions) -> Analysis:
         picture = Picture.open(data, self.policy)
-        detections = self.detector.detect(picture.pixels(self.detector.input_size))
+        wanted = self.detector.wanted((picture.info.width, picture.info.height))
+        detections = self.detector.detect(picture.pixels(wanted))
         found = [d for d in detections if d.confidence >= options.threshold]
         named = self._name(picture, found, options)
         # Boxes below the threshold stay as the detector gave them: they cost no classification.
@@ -82,12 +82,14 @@ class Pipeline:
     def _name(self, picture: Picture, found: list[Detection], options: AnalysisOptions) -> list[Detection]:
         """Classify the animals among the found boxes and say what every box holds."""
         scores = self._classify(picture, found) if options.classify else {}
-        return [
-            replace(
-                d, classifications=scores.get(d, ()), prediction=predict(d, scores.get(d, ()), self.taxonomy)
-            )
-            for d in found
-        ]
+        return [self._named(d, scores.get(d, ())) for d in found]
+
+    def _named(self, detection: Detection, scores: tuple[Classification, ...]) -> Detection:
+        """Say what one box holds; a detector that names species itself has put them there."""
+        scores = scores or detection.classifications
+        return replace(
+            detection, classifications=scores, prediction=predict(detection, scores, self.taxonomy)
+        )
 
     def _classify(
         self, picture: Picture, found: list[Detection]
@@ -95,8 +97,10 @@ class Pipeline:
         animals = [d for d in found if d.category is Category.ANIMAL]
         if self.classifier is None or not animals:
             return {}
-        side = max(self.classifier.input_size)
         size = (picture.info.width, picture.info.height)
-        boxes = [square_crop_box(animal.bbox, size, margin=CROP_MARGIN) for animal in animals]
-        crops = [picture.crop(box, side=side) for box in boxes]
-        return dict(zip(animals, self.classifier.classify(crops), strict=True))
+        regions = {animal: self.classifier.region(animal.bbox, size) for animal in animals}
+        # Classifiers of whole pictures look at one region for all animals.
+        distinct = list(dict.fromkeys(regions.values()))
+        crops = [picture.crop(region, side=self.classifier.crop_side) for region in distinct]
+        answers = dict(zip(distinct, self.classifier.classify(crops), strict=True))
+        return {animal: answers[region] for animal, region in regions.items()}

@@ -72,6 +72,11 @@ class Scheduler:
             thread.start()
 
     @property
+    def depth(self) -> int:
+        """Pictures that may wait in the interactive lane."""
+        return self._depth
+
+    @property
     def workers(self) -> int:
         return len(self._threads)
 

@@ -41,7 +41,8 @@ from okapia.domain.errors import (
 from okapia.domain.types import BBox, ImageInfo, Size
 from okapia.vision import raster
 from okapia.vision.exif import read_capture
-from okapia.vision.geometry import Pixels, cover_px, fit, upright
+from okapia.vision.geometry import cover_px, upright
+from okapia.vision.resample import Pixels
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """What we read, by content. An explicit list, because Pillow would start Ghostscript for an EPS.
@@ -150,17 +151,16 @@ class Picture:
         return self._info
 
     def pixels(self, at_least: Size) -> Pixels:
-        """The whole picture, decoded no larger than a canvas of `at_least` needs.
+        """The whole picture, both sides at least `at_least` where the original has as many pixels.
 
-        Fitting the result into the canvas never enlarges it, unless the picture itself is
-        smaller. What `crop` has decoded larger is given as it is. With `Scaling.EXACT`, and for
-        all but plain JPEG, it is the full size.
+        It is decoded no larger than that needs. What `crop` has decoded larger is given as it is.
+        With `Scaling.EXACT`, and for all but plain JPEG, it is the full size.
 
         Raises:
             TruncatedImage: the data is incomplete, and the policy refuses that.
             BadImage: nothing can be decoded.
         """
-        return self._decode(self._eighths_for(fit(self._upright_size, at_least)))
+        return self._decode(self._eighths_for(at_least))
 
     def crop(self, bbox: BBox, *, side: int) -> Pixels:
         """The part under `bbox`, its longer side at least `side` px where the original has as many.

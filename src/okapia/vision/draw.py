@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from okapia.domain.types import BBox, Category, Detection
-from okapia.vision.geometry import Pixels, cover_px
+from okapia.vision.geometry import cover_px
+from okapia.vision.resample import Pixels
 
 _COLOURS: Final = {
     Category.ANIMAL: (230, 159, 0),

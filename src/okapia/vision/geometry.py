@@ -1,9 +1,4 @@
-"""Sizes, boxes and resampling: from a picture to a network's canvas and back.
-
-Pixels are resized by OpenCV. It is told to use one thread: the pipeline runs one
-single-threaded stream per core and owns the parallelism, and OpenCV's own pool would
-fight it for the same cores.
-"""
+"""Sizes and boxes: from a picture to a network's canvas and back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,82 +9,79 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okapia.domain.types import BBox, Size
-
-cv2.setNumThreads(1)
-
-Pixels = NDArray[np.uint8]
-"""(height, width, 3) uint8, RGB, upright, C-contiguous."""
+from okapia.vision.resample import Interpolation, Pixels, resize
 
 
 @dataclass(frozen=True, slots=True)
-class Letterbox:
-    """A picture fitted into a canvas: top left, padded at the right and the bottom.
+class Placed:
+    """A picture resized for a network, and where on the network's canvas it lies.
 
     Attributes:
-        pixels: (canvas height, canvas width, 3) uint8.
-        content: the part of the canvas that the picture covers.
-        scale: canvas pixels per picture pixel, before the content was rounded to whole pixels.
+        pixels: the resized picture; the rest of the canvas is padding.
+        offset: canvas pixels to its left and above it.
     """
 
     pixels: Pixels
-    content: Size
-    scale: float
+    canvas: Size
+    offset: Size = (0, 0)
+
+    @property
+    def content(self) -> Size:
+        """Size of the part of the canvas that the picture covers."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def fractions(self, xyxy_px: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map boxes from the canvas to fractions of the picture, clipped to 0..1.
+
+        The content's whole-pixel size is the measure, not a scale: so the round trip also holds
+        for strips whose short side was rounded up to one pixel.
+
+        Args:
+            xyxy_px: (N, 4) left, top, right, bottom in canvas pixels; not modified.
+
+        Returns:
+            (N, 4) float32, left, top, right, bottom.
+        """
+        shift = np.array(self.offset * 2, dtype=np.float32)
+        measure = np.array(self.content * 2, dtype=np.float32)
+        fractions: NDArray[np.float32] = np.clip((xyxy_px - shift) / measure, 0.0, 1.0)
+        return fractions.astype(np.float32, copy=False)
 
 
 def fit(size: Size, canvas: Size) -> Size:
     """Size of a picture of `size` fitted into `canvas` with its aspect kept, at least 1 x 1.
 
-    Smaller pictures grow until one side touches the canvas.
+    Smaller pictures grow until one side touches the canvas. Halves of a pixel are rounded up.
     """
     scale = min(canvas[0] / size[0], canvas[1] / size[1])
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return max(1, floor(size[0] * scale + 0.5)), max(1, floor(size[1] * scale + 0.5))
 
 
-def letterbox(pixels: Pixels, size: Size, *, pad_value: int) -> Letterbox:
-    """Fit `pixels` into a canvas of `size` whose free part is `pad_value` (0..255) in all channels."""
-    source = (pixels.shape[1], pixels.shape[0])
-    content = fit(source, size)
-    canvas = np.full((size[1], size[0], 3), pad_value, dtype=np.uint8)
-    canvas[: content[1], : content[0]] = stretch(pixels, content)
-    return Letterbox(canvas, content, min(size[0] / source[0], size[1] / source[1]))
+def fit_min_max(size: Size, *, shorter: int, longer: int) -> Size:
+    """Size of a picture whose shorter side becomes `shorter`, unless the longer would exceed `longer`.
 
-
-def stretch(pixels: Pixels, size: Size) -> Pixels:
-    """Resize `pixels` to exactly `size`; the aspect is lost where it differs.
-
-    Areas are averaged when it shrinks twice or more, otherwise it interpolates linearly. Measured
-    on 14 camera-trap pictures (YOLOX-tiny at 640, mean IoU of its boxes to those after Pillow's
-    full decode and anti-aliased bicubic resize, November 2026): from a full decode areas 0.977,
-    linear 0.937, cubic 0.905; from a scaled decode areas and linear 0.973, cubic 0.952.
-
-    The result is `pixels` itself when it already has that size.
+    The rule of torchvision's detection transform, which cuts fractions off.
     """
-    source = (pixels.shape[1], pixels.shape[0])
-    if source == size:
-        return pixels
-    shrink = max(source[0] / size[0], source[1] / size[1])
-    if shrink >= 2:
-        return _resize(_shrink_strip(pixels, size), size, cv2.INTER_AREA)
-    return _resize(pixels, size, cv2.INTER_LINEAR)
+    scale = min(shorter / min(size), longer / max(size))
+    return max(1, floor(size[0] * scale)), max(1, floor(size[1] * scale))
 
 
-def boxes_from_letterbox(xyxy_px: NDArray[np.float32], placed: Letterbox) -> NDArray[np.float32]:
-    """Map boxes from the canvas to fractions of the picture, clipped to 0..1.
+def letterbox(
+    pixels: Pixels, canvas: Size, *, is_centred: bool = False, interpolation: Interpolation = "fast"
+) -> Placed:
+    """Fit `pixels` into a canvas: top left, or in the middle as YOLOv5 and its successors do."""
+    content = fit((pixels.shape[1], pixels.shape[0]), canvas)
+    # Half a pixel goes to the right and below (YOLOv5's `round(d - 0.1)`).
+    offset = (round((canvas[0] - content[0]) / 2 - 0.1), round((canvas[1] - content[1]) / 2 - 0.1))
+    return Placed(resize(pixels, content, interpolation), canvas, offset if is_centred else (0, 0))
 
-    The content's whole-pixel size is the measure, not `scale`: so the round trip also holds
-    for strips whose short side was rounded up to one pixel.
 
-    Args:
-        xyxy_px: (N, 4) left, top, right, bottom in canvas pixels; not modified.
-        placed: the letterbox in which the boxes were found.
-
-    Returns:
-        (N, 4) float32, left, top, right, bottom.
-    """
-    width, height = placed.content
-    measure = np.array([width, height, width, height], dtype=np.float32)
-    fractions: NDArray[np.float32] = np.clip(xyxy_px / measure, 0.0, 1.0).astype(np.float32, copy=False)
-    return fractions
+def centre_part(pixels: Pixels, size: Size) -> Pixels:
+    """Cut `size` out of the middle; sides that are shorter stay (torchvision's `CenterCrop`)."""
+    height, width, _ = pixels.shape
+    left = max(round((width - size[0]) / 2), 0)
+    top = max(round((height - size[1]) / 2), 0)
+    return pixels[top : top + size[1], left : left + size[0]]
 
 
 def nms(
@@ -133,6 +125,25 @@ def square_crop_box(bbox: BBox, image: Size, *, margin: float = 0.1) -> BBox:
     return BBox.from_corners(left, top, right, bottom)
 
 
+def whole_pixel_box(bbox: BBox, image: Size) -> BBox:
+    """The box in whole pixels, cut down by `int()` as SpeciesNet's `always_crop` does; at least one pixel."""
+    width, height = image
+    left, top = min(int(bbox.x_min * width), width - 1), min(int(bbox.y_min * height), height - 1)
+    right, bottom = left + max(int(bbox.width * width), 1), top + max(int(bbox.height * height), 1)
+    return BBox.from_corners(left / width, top / height, right / width, bottom / height)
+
+
+def middle_strip(image: Size) -> BBox:
+    """The rows in the middle, without the info strips of cameras: `max(int(0.7 h), h - 400)` of h rows.
+
+    The part of the picture that SpeciesNet's `full_image` looks at.
+    """
+    height = image[1]
+    kept = max(int(0.7 * height), height - 400)
+    top = (height - kept) // 2
+    return BBox.from_corners(0.0, top / height, 1.0, (top + kept) / height)
+
+
 def cover_px(bbox: BBox, size: Size) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) of the whole pixels that `bbox` touches; at least one pixel."""
     left, right = _cover(bbox.x_min, bbox.x_max, size[0])
@@ -168,22 +179,6 @@ _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     8: _turn(cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 """What undoes each stored orientation (EXIF 2.3, tag 274); 1 is upright already."""
-
-
-def _resize(pixels: Pixels, size: Size, interpolation: int) -> Pixels:
-    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), dtype=np.uint8)
-
-
-def _shrink_strip(pixels: Pixels, size: Size) -> Pixels:
-    """Shrink along one axis first where the other one grows.
-
-    OpenCV's INTER_AREA averages only if both axes shrink; otherwise it interpolates and aliases.
-    """
-    grows = (pixels.shape[1] < size[0], pixels.shape[0] < size[1])
-    if not any(grows):
-        return pixels
-    smaller = (min(pixels.shape[1], size[0]), min(pixels.shape[0], size[1]))
-    return _resize(pixels, smaller, cv2.INTER_AREA)
 
 
 def _span(centre: float, length: float) -> tuple[float, float]:

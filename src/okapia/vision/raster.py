@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from okapia.domain.errors import BadImage
-from okapia.vision.geometry import Pixels
+from okapia.vision.resample import Pixels
 
 _BROKEN = (OSError, SyntaxError, ValueError, IndexError, EOFError, struct.error, zlib.error)
 """What Pillow's plug-ins raise when the data ends early or makes no sense."""

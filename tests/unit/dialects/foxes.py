@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from okapia.domain.types import BBox, Category, Classification, Detection, ModelChoice, ModelReport
+from okapia.domain.types import BBox, Category, Classification, Detection, ModelChoice, ModelReport, Size
 from okapia.models.base import Classifier, Detector
-from okapia.models.card import PROFILES, builtin_cards
+from okapia.models.card import PROFILES
+from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.taxa import builtin_taxonomy
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import Service
+from okapia.service import URBAN, WILD, Models, Service
 from okapia.vision.decode import DecodePolicy
-from okapia.vision.geometry import Pixels
+from okapia.vision.geometry import fit, square_crop_box
+from okapia.vision.resample import Pixels
 
 RED_FOX = next(taxon for taxon in builtin_taxonomy() if taxon.common_name == "red fox")
 
@@ -21,8 +23,10 @@ RED_FOX = next(taxon for taxon in builtin_taxonomy() if taxon.common_name == "re
 class OneFox:
     """Sees a fox at 0.9 and something at 0.1 in every picture."""
 
-    input_size = (64, 64)
-    reports = (ModelReport("one-fox", "detector", 64, "test 1", "cpu", "f32", "0" * 64),)
+    reports = (ModelReport("one-fox", "detector", (64, 64), "test 1", "cpu", "f32", "0" * 64),)
+
+    def wanted(self, picture: Size) -> Size:
+        return fit(picture, (64, 64))
 
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
         assert pixels.ndim == 3
@@ -35,8 +39,12 @@ class OneFox:
 class FoxNamer:
     """Calls every crop a red fox."""
 
-    input_size = (32, 32)
-    reports = (ModelReport("fox-namer", "classifier", 64, "test 1", "cpu", "f32", "1" * 64),)
+    taxonomy = builtin_taxonomy()
+    crop_side = 32
+    reports = (ModelReport("fox-namer", "classifier", (64, 64), "test 1", "cpu", "f32", "1" * 64),)
+
+    def region(self, bbox: BBox, picture: Size) -> BBox:
+        return square_crop_box(bbox, picture)
 
     def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
         return [(Classification(RED_FOX, 0.95),) for _ in crops]
@@ -44,6 +52,10 @@ class FoxNamer:
 
 class FoxRegistry(Registry):
     """Gives the two models above, whatever is asked for."""
+
+    def holds(self, model_id: str) -> bool:
+        del model_id
+        return True
 
     def detector(self, model_id: str) -> Detector:
         del model_id
@@ -67,16 +79,15 @@ def bare_service(folder: Path) -> Service:
 def service_around(registry_class: type[Registry], folder: Path, choice: ModelChoice) -> Service:
     load = Load()
     registry = registry_class(
-        builtin_cards(),
-        store=ModelStore(folder),
+        Catalog(ModelStore(folder)),
         runtime=Runtime(EngineChoice(), load=load, cores=1),
         canvases={},
         idle_s=60,
     )
+    policy = DecodePolicy()
     return Service(
-        registry=registry,
+        models=Models(registry, policy=policy, profiles={WILD: choice, URBAN: choice}),
         scheduler=Scheduler(workers=2, depth=64, load=load),
-        policy=DecodePolicy(),
-        choice=choice,
+        policy=policy,
         deadline_s=30,
     )

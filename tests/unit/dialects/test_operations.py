@@ -5,8 +5,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from okapia.app import build_app
-from okapia.dialects.animaldetect import render_error
-from okapia.dialects.base import Problem
+from okapia.dialects.base import Problem, problem_json
 from okapia.domain.errors import ServerBusy
 from okapia.settings import Settings
 from tests.unit.dialects.foxes import bare_service
@@ -57,6 +56,9 @@ def test_the_openapi_document_describes_the_calls(client: TestClient) -> None:
         "metadata",
         "render",
         "people",
+        "detector",
+        "classifier",
+        "tiles",
     }
     assert set(call["responses"]) == {"200", "400", "413", "415", "503"}
 
@@ -71,6 +73,6 @@ def test_the_documentation_loads_nothing_from_elsewhere(client: TestClient) -> N
 def test_a_full_server_says_when_to_come_again() -> None:
     problem = Problem.of(ServerBusy(waiting=64, retry_after_s=7))
 
-    answer = render_error(problem)
+    answer = problem_json(problem)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")

@@ -22,10 +22,12 @@ class DoublingSession:
     def __init__(self, *, capacity: int = 1000) -> None:
         self.capacity = capacity
         self.batches: list[int] = []
+        self.seen = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def run(self, batch: Tensor) -> dict[str, Tensor]:
+        self.seen.set()
         self.gate.wait(timeout=10)
         if len(batch) > self.capacity:
             raise DeviceOutOfMemory("out of memory")
@@ -90,3 +92,36 @@ def test_a_failed_batch_fails_its_callers_and_nobody_else() -> None:
         session.run(row(float("nan")))
 
     assert session.run(row(3))["twice"].item() == 6
+
+
+def test_rows_of_different_sides_never_share_a_batch() -> None:
+    inner = DoublingSession()
+    session = BatchingSession(inner, max_batch=8)
+    inner.gate.clear()
+    sides = [1, 1, 2, 2, 2]
+
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(session.run, row(0))
+        inner.seen.wait(timeout=10)
+        futures = []
+        for place, side in enumerate(sides):
+            futures.append(pool.submit(session.run, np.full((1, side), place, dtype=np.float32)))
+            while len(session._waiting) < place + 1:
+                threading.Event().wait(0.001)
+        inner.gate.set()
+        answers = [future.result(timeout=10)["twice"] for future in (first, *futures)]
+
+    assert inner.batches == [1, 2, 3]
+    assert [answer.shape for answer in answers[1:]] == [(1, side) for side in sides]
+
+
+def test_the_answer_to_a_lone_row_comes_back_as_it_is() -> None:
+    class Boxes(DoublingSession):
+        """Answers with three boxes and no axis of the rows."""
+
+        def run(self, batch: Tensor) -> dict[str, Tensor]:
+            return {"boxes": np.repeat(batch, 3, axis=0)}
+
+    answer = BatchingSession(Boxes(), max_batch=1).run(row(5))["boxes"]
+
+    assert answer.tolist() == [[5.0], [5.0], [5.0]]

@@ -9,7 +9,7 @@ from okapia.models.card import builtin_cards
 from okapia.models.nanodet import NanoDetDetector, expected_distances
 
 CARD = builtin_cards()["nanodet-coco"]
-REPORT = ModelReport("nanodet-coco", "detector", 416, "test", "cpu", "f32", "0" * 64)
+REPORT = ModelReport("nanodet-coco", "detector", (416, 416), "test", "cpu", "f32", "0" * 64)
 CANVAS = 416
 
 
@@ -41,7 +41,7 @@ def test_a_flat_distribution_expects_the_middle() -> None:
 
 
 def test_a_car_is_found_where_its_distances_point() -> None:
-    detector = NanoDetDetector(CARD, FixedSession(), canvas=CANVAS, report=REPORT)
+    detector = NanoDetDetector(CARD, FixedSession(), canvas=(CANVAS, CANVAS), report=REPORT)
 
     (car,) = detector.detect(np.zeros((CANVAS, CANVAS, 3), dtype=np.uint8))
 

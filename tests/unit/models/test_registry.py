@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from okapia.domain.errors import ModelError, ModelNotInstalled, UnknownModel
+from okapia.domain.errors import InvalidRequest, ModelError, ModelNotInstalled, UnknownModel
 from okapia.models.base import Session
 from okapia.models.card import builtin_cards
+from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.store import ModelStore
@@ -24,13 +25,13 @@ class CountingRuntime(Runtime):
 
     def __init__(self) -> None:
         super().__init__(EngineChoice(), load=Load(), cores=1)
-        self.opened: list[tuple[str, int]] = []
+        self.opened: list[tuple[str, tuple[int | None, ...]]] = []
         self._lock = threading.Lock()
 
-    def open(self, network: Path, canvas: int) -> Session:
+    def open(self, network: Path, shape: tuple[int | None, ...]) -> Session:
         with self._lock:
-            self.opened.append((network.parent.name, canvas))
-        return super().open(network, canvas)
+            self.opened.append((network.parent.name, shape))
+        return super().open(network, shape)
 
 
 class Clock:
@@ -74,7 +75,7 @@ def silent_yolox() -> bytes:
 def registry(
     store: ModelStore, runtime: Runtime, *, clock: Clock, canvases: dict[str, int] | None = None
 ) -> Registry:
-    return Registry(CARDS, store=store, runtime=runtime, canvases=canvases or {}, idle_s=60, clock=clock)
+    return Registry(Catalog(store), runtime=runtime, canvases=canvases or {}, idle_s=60, clock=clock)
 
 
 def test_a_model_is_loaded_once_however_many_ask(store: ModelStore) -> None:
@@ -84,7 +85,7 @@ def test_a_model_is_loaded_once_however_many_ask(store: ModelStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda _: models.detector("megadetector-lite"), range(16)))
 
-    assert runtime.opened == [("megadetector-lite", 512)]
+    assert runtime.opened == [("megadetector-lite", (1, 3, 512, 512))]
     assert all(model is got[0] for model in got)
 
 
@@ -98,7 +99,7 @@ def test_a_loaded_model_answers_and_is_reported(store: ModelStore) -> None:
     assert (report.model_id, report.task, report.canvas, report.device, report.precision) == (
         "megadetector-lite",
         "detector",
-        512,
+        (512, 512),
         "cpu",
         "f32",
     )
@@ -131,13 +132,13 @@ def test_another_canvas_can_be_set(store: ModelStore) -> None:
     runtime = CountingRuntime()
     models = registry(store, runtime, clock=Clock(), canvases={"megadetector-lite": 640})
 
-    assert models.detector("megadetector-lite").input_size == (640, 640)
+    assert models.detector("megadetector-lite").wanted((1600, 1600)) == (640, 640)
 
 
 def test_a_canvas_that_the_card_does_not_allow_is_refused(store: ModelStore) -> None:
     models = registry(store, CountingRuntime(), clock=Clock(), canvases={"megadetector-lite": 500})
 
-    with pytest.raises(ModelError, match="320, 416, 512, 640, 768"):
+    with pytest.raises(ModelError, match="320 x 320, 416 x 416"):
         models.detector("megadetector-lite")
 
 
@@ -152,5 +153,5 @@ def test_a_missing_model_names_the_command_that_gets_it(store: ModelStore) -> No
 
 
 def test_a_classifier_is_no_detector(store: ModelStore) -> None:
-    with pytest.raises(ModelError, match="expected a detector"):
+    with pytest.raises(InvalidRequest, match="expected a detector"):
         registry(store, CountingRuntime(), clock=Clock()).detector("efficientnet-lite0")

@@ -12,7 +12,7 @@ from okapia.models.yolox import YoloxDetector, decode
 CANVAS = 64
 ANCHORS = 8 * 8 + 4 * 4 + 2 * 2
 CARD = builtin_cards()["megadetector-lite"]
-REPORT = ModelReport("megadetector-lite", "detector", 64, "test", "cpu", "f32", "0" * 64)
+REPORT = ModelReport("megadetector-lite", "detector", (64, 64), "test", "cpu", "f32", "0" * 64)
 
 
 class FixedSession:
@@ -36,14 +36,14 @@ def quiet() -> Tensor:
 
 
 def detector(rows: Tensor) -> YoloxDetector:
-    return YoloxDetector(CARD, FixedSession(rows), canvas=CANVAS, report=REPORT)
+    return YoloxDetector(CARD, FixedSession(rows), canvas=(CANVAS, CANVAS), report=REPORT)
 
 
 def test_a_raw_row_becomes_a_box_around_its_cell() -> None:
     # Cell (x=3, y=2) of stride 8: centre ((3 + 0.5) * 8, (2 + 0.5) * 8), size e^0 * 8.
     raw = np.array([[0.5, 0.5, 0.0, 0.0]], dtype=np.float32)
 
-    corners = decode(raw, np.array([2 * 8 + 3]), canvas=CANVAS)
+    corners = decode(raw, np.array([2 * 8 + 3]), canvas=(CANVAS, CANVAS))
 
     assert corners[0].tolist() == pytest.approx([24, 16, 32, 24])
 
@@ -51,7 +51,7 @@ def test_a_raw_row_becomes_a_box_around_its_cell() -> None:
 def test_strides_follow_one_another() -> None:
     raw = np.zeros((3, 4), dtype=np.float32)
 
-    corners = decode(raw, np.array([0, 64, 80]), canvas=CANVAS)
+    corners = decode(raw, np.array([0, 64, 80]), canvas=(CANVAS, CANVAS))
 
     assert (corners[:, 2] - corners[:, 0]).tolist() == pytest.approx([8, 16, 32])
 

@@ -17,11 +17,13 @@ from okapia.domain.types import (
     Detection,
     Failure,
     ModelReport,
+    Size,
 )
 from okapia.models.taxa import builtin_taxonomy
 from okapia.pipeline.run import Pipeline
 from okapia.vision.decode import DecodePolicy
-from okapia.vision.geometry import Pixels
+from okapia.vision.geometry import fit, square_crop_box
+from okapia.vision.resample import Pixels
 
 TAXONOMY = builtin_taxonomy()
 RED_FOX = next(taxon for taxon in TAXONOMY if taxon.common_name == "red fox")
@@ -31,12 +33,14 @@ OPTIONS = AnalysisOptions(threshold=0.2)
 class Seeing:
     """Answers fixed boxes and remembers the pictures it was shown."""
 
-    input_size = (64, 64)
-    reports = (ModelReport("seeing", "detector", 64, "test", "cpu", "f32", "0" * 64),)
+    reports = (ModelReport("seeing", "detector", (64, 64), "test", "cpu", "f32", "0" * 64),)
 
     def __init__(self, *boxes: Detection) -> None:
         self.boxes = boxes
         self.shown: list[tuple[int, ...]] = []
+
+    def wanted(self, picture: Size) -> Size:
+        return fit(picture, (64, 64))
 
     def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
         self.shown.append(pixels.shape)
@@ -46,11 +50,15 @@ class Seeing:
 class Naming:
     """Calls every crop a fox and remembers the crops."""
 
-    input_size = (224, 224)
-    reports = (ModelReport("naming", "classifier", 64, "test", "cpu", "f32", "1" * 64),)
+    taxonomy = TAXONOMY
+    crop_side = 224
+    reports = (ModelReport("naming", "classifier", (224, 224), "test", "cpu", "f32", "1" * 64),)
 
     def __init__(self) -> None:
         self.crops: list[tuple[int, ...]] = []
+
+    def region(self, bbox: BBox, picture: Size) -> BBox:
+        return square_crop_box(bbox, picture)
 
     def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
         self.crops += [crop.shape for crop in crops]

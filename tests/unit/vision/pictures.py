@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from okapia.vision.geometry import Pixels
+from okapia.domain.types import Size
+from okapia.vision.decode import Picture
+from okapia.vision.geometry import fit
+from okapia.vision.resample import Pixels
 
 
 def scene(width: int, height: int, *, seed: int = 0, noise: float = 4.0) -> Pixels:
@@ -15,6 +18,11 @@ def scene(width: int, height: int, *, seed: int = 0, noise: float = 4.0) -> Pixe
     coarse = rng.integers(0, 255, (max(2, height // 40), max(2, width // 40), 3), dtype=np.uint8)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float64)
     return (smooth + rng.normal(0, noise, smooth.shape)).clip(0, 255).astype(np.uint8)
+
+
+def fitted(picture: Picture, canvas: Size) -> Pixels:
+    """The picture, decoded no larger than fitting it into a canvas needs."""
+    return picture.pixels(fit((picture.info.width, picture.info.height), canvas))
 
 
 def encode(image: Image.Image | Pixels, kind: str, **options: object) -> bytes:

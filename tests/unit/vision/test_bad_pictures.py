@@ -16,9 +16,9 @@ from PIL import Image, ImageFile
 
 from okapia.domain.errors import BadImage, EmptyImage, TooManyPixels, TruncatedImage, UnsupportedFormat
 from okapia.vision.decode import DecodePolicy, Picture, Truncated
-from okapia.vision.geometry import Pixels
+from okapia.vision.resample import Pixels
 from tests.unit.vision import hostile
-from tests.unit.vision.pictures import difference, encode, scene
+from tests.unit.vision.pictures import difference, encode, fitted, scene
 
 CANVAS = (640, 640)
 REFUSE = DecodePolicy(truncated=Truncated.REFUSE)
@@ -29,7 +29,7 @@ NOISY = scene(640, 480, noise=12)
 
 def decode(data: bytes, policy: DecodePolicy | None = None) -> tuple[Pixels, float]:
     picture = Picture.open(data, policy)
-    pixels = picture.pixels(CANVAS)
+    pixels = fitted(picture, CANVAS)
     return pixels, picture.info.decoded_fraction
 
 
@@ -232,7 +232,7 @@ def test_a_scaled_decode_of_a_cut_file_tells_the_same_fraction() -> None:
     data = encode(scene(1600, 1200, noise=12), "JPEG", quality=90)
     picture = Picture.open(data[: len(data) // 2])
 
-    pixels = picture.pixels((200, 200))
+    pixels = fitted(picture, (200, 200))
 
     assert pixels.shape == (150, 200, 3)
     assert picture.info.decoded_fraction == pytest.approx(0.5, abs=0.04)
@@ -302,7 +302,7 @@ def test_the_policy_refuses_cut_files(kind: str) -> None:
     picture = Picture.open(data[: len(data) // 2], REFUSE)
 
     with pytest.raises(TruncatedImage, match="of its rows hold picture data") as caught:
-        picture.pixels(CANVAS)
+        fitted(picture, CANVAS)
 
     assert caught.value.decoded_fraction == pytest.approx(0.5, abs=0.04)
 

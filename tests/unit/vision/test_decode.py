@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from okapia.domain.types import BBox
+from okapia.domain.types import BBox, Size
 from okapia.vision.decode import DecodePolicy, Picture, Scaling
-from okapia.vision.geometry import Pixels, Size, fit
+from okapia.vision.geometry import fit
+from okapia.vision.resample import Pixels
 from tests.unit.vision.hostile import png
-from tests.unit.vision.pictures import difference, encode, exif_with, scene
+from tests.unit.vision.pictures import difference, encode, exif_with, fitted, scene
 
 SCENE = scene(320, 200)
 WHOLE = BBox(0, 0, 1, 1)
@@ -23,14 +24,14 @@ EXACT = DecodePolicy(scaling=Scaling.EXACT)
 
 def decode(data: bytes, policy: DecodePolicy | None = None) -> Pixels:
     """Full-size pixels."""
-    return Picture.open(data, policy).pixels((100_000, 100_000))
+    return fitted(Picture.open(data, policy), (100_000, 100_000))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_lossless_formats_give_the_very_pixels(kind: str) -> None:
     picture = Picture.open(encode(SCENE, kind))
 
-    pixels = picture.pixels((64, 64))
+    pixels = fitted(picture, (64, 64))
 
     assert np.array_equal(pixels, SCENE)
     assert (picture.info.format, picture.info.decoded_fraction) == (kind, 1.0)
@@ -71,7 +72,7 @@ def test_of_several_frames_the_first_is_the_picture(kind: str) -> None:
 
     picture = Picture.open(data)
 
-    assert picture.pixels((40, 30))[15, 20].tolist() == pytest.approx([255, 0, 0], abs=8)
+    assert fitted(picture, (40, 30))[15, 20].tolist() == pytest.approx([255, 0, 0], abs=8)
     assert picture.info.format == kind
 
 
@@ -158,7 +159,7 @@ def test_grey_jpeg_has_three_equal_channels() -> None:
 def test_odd_sizes_decode(kind: str, size: Size) -> None:
     picture = Picture.open(encode(Image.new("RGB", size, (10, 200, 30)), kind))
 
-    pixels = picture.pixels((640, 640))
+    pixels = fitted(picture, (640, 640))
 
     assert (picture.info.width, picture.info.height) == size
     assert pixels[0, 0].tolist() == pytest.approx([10, 200, 30], abs=4)
@@ -187,7 +188,7 @@ def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> Non
     data = encode(stored, kind, exif=exif_with(orientation=orientation), quality=95)
 
     picture = Picture.open(data)
-    pixels = picture.pixels((320, 320))
+    pixels = fitted(picture, (320, 320))
 
     assert (picture.info.width, picture.info.height) == (320, 200)
     assert picture.info.capture.orientation == orientation
@@ -203,7 +204,7 @@ def test_a_real_turned_picture_is_the_upright_one(shared_data: Path) -> None:
 
     assert turned.info.capture.orientation != 1
     assert (turned.info.width, turned.info.height) == (straight.info.width, straight.info.height)
-    assert difference(turned.pixels((640, 640)), straight.pixels((640, 640))) < 4
+    assert difference(fitted(turned, (640, 640)), fitted(straight, (640, 640))) < 4
 
 
 # --- scale ------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def test_a_real_turned_picture_is_the_upright_one(shared_data: Path) -> None:
 def test_a_large_jpeg_is_decoded_near_the_asked_size() -> None:
     picture = Picture.open(encode(scene(2000, 1500), "JPEG"))
 
-    pixels = picture.pixels((640, 640))
+    pixels = fitted(picture, (640, 640))
 
     assert pixels.shape == (563, 750, 3)  # 3/8, the least that has 640 x 480
 
@@ -230,7 +231,7 @@ def test_fitting_never_enlarges_what_the_original_has(
     picture = Picture.open(data)
     original = (picture.info.width, picture.info.height)
 
-    pixels = picture.pixels(canvas)
+    pixels = fitted(picture, canvas)
 
     wanted = fit(original, canvas)
     assert pixels.shape[1] >= min(wanted[0], original[0])
@@ -240,7 +241,7 @@ def test_fitting_never_enlarges_what_the_original_has(
 def test_exact_decodes_the_full_size() -> None:
     picture = Picture.open(encode(scene(800, 600), "JPEG"), EXACT)
 
-    assert picture.pixels((100, 100)).shape == (600, 800, 3)
+    assert fitted(picture, (100, 100)).shape == (600, 800, 3)
 
 
 def test_scaled_pixels_are_nearer_to_an_averaged_picture_than_every_fourth_pixel() -> None:
@@ -248,13 +249,13 @@ def test_scaled_pixels_are_nearer_to_an_averaged_picture_than_every_fourth_pixel
     data = encode(original, "JPEG", quality=95)
     averaged = np.asarray(Image.fromarray(original).resize((400, 300), Image.Resampling.BOX))
 
-    pixels = Picture.open(data).pixels((400, 300))
+    pixels = fitted(Picture.open(data), (400, 300))
 
     assert difference(pixels, averaged) < 0.25 * difference(original[::4, ::4], averaged)
 
 
 def test_kept_pixels_cannot_be_written_to() -> None:
-    pixels = Picture.open(encode(SCENE, "JPEG")).pixels((64, 64))
+    pixels = fitted(Picture.open(encode(SCENE, "JPEG")), (64, 64))
 
     with pytest.raises(ValueError, match="read-only"):
         pixels[0, 0] = 0
@@ -265,7 +266,7 @@ def test_kept_pixels_cannot_be_written_to() -> None:
 
 def test_a_crop_that_is_large_enough_comes_from_the_kept_pixels() -> None:
     picture = Picture.open(encode(scene(1600, 1200), "JPEG"))
-    small = picture.pixels((400, 400))
+    small = fitted(picture, (400, 400))
 
     crop = picture.crop(BBox(0.25, 0.25, 0.5, 0.5), side=200)
 
@@ -275,7 +276,7 @@ def test_a_crop_that_is_large_enough_comes_from_the_kept_pixels() -> None:
 def test_a_small_animal_is_decoded_again_at_a_larger_scale() -> None:
     original = scene(1600, 1200, noise=0)
     picture = Picture.open(encode(original, "JPEG", quality=95))
-    picture.pixels((400, 400))
+    fitted(picture, (400, 400))
 
     crop = picture.crop(BBox(0.5, 0.5, 0.125, 0.125), side=500)
 

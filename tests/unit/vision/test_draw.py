@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okapia.domain.taxonomy import Taxon
-from okapia.domain.types import BBox, Category, Detection, Prediction
+from okapia.domain.types import BBox, Category, Detection, Prediction, Size
 from okapia.vision.decode import Picture
 from okapia.vision.draw import Redaction, annotate, encode_jpeg, redact
-from okapia.vision.geometry import Size, cover_px
-from tests.unit.vision.pictures import difference, scene
+from okapia.vision.geometry import cover_px
+from tests.unit.vision.pictures import difference, fitted, scene
 
 FOX = Taxon("0", "mammalia", "carnivora", "canidae", "vulpes", "vulpes", "red fox")
 MIDDLE = BBox(0.25, 0.25, 0.5, 0.5)
@@ -138,7 +138,7 @@ def test_an_encoded_picture_decodes_to_itself() -> None:
     picture = Picture.open(encode_jpeg(pixels, 95))
 
     assert picture.info.format == "JPEG"
-    assert difference(picture.pixels((320, 200)), pixels) < 3
+    assert difference(fitted(picture, (320, 200)), pixels) < 3
 
 
 def test_a_side_beyond_jpegs_limit_is_named() -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from okapia.domain.errors import PullFailed
@@ -68,8 +69,12 @@ class Archives:
         return kept
 
     def clear(self) -> None:
-        """Remove the archives that were kept."""
-        shutil.rmtree(self._kept, ignore_errors=True)
+        """Remove the archives that were kept; downloads of the zoo that wait to go on stay."""
+        for archive in self._kept.glob("*"):
+            if archive.is_file() and archive.suffix != ".part":
+                archive.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or never made
+            self._kept.rmdir()
 
     def _check_room(self, source: Source) -> None:
         self._kept.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,8 @@ from okapia.models.weights.members import read_members
 from okapia.models.weights.staging import staging, write_durably
 from okapia.models.weights.store import Installed, ModelStore
 
-OpenSession = Callable[[Path, int], Session]
-"""Loads a network for square inputs of so many pixels."""
+OpenSession = Callable[[Path, tuple[int | None, ...]], Session]
+"""Loads a network for input rows of a shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class PullEvent:
         reason: why a model is `skipped`.
     """
 
-    step: Literal["present", "fetching", "converting", "installed", "skipped"]
+    step: Literal["present", "fetching", "converting", "checking", "installed", "skipped"]
     model_ids: tuple[str, ...]
     bytes_done: int = 0
     bytes_total: int = 0
@@ -152,7 +152,7 @@ def _install(card: ModelCard, files: Mapping[str, bytes], tools: Tools) -> Insta
     with staging(tools.store.root) as folder:
         path = folder / "network.onnx"
         write_durably(path, network)
-        fingerprint.check(card, tools.open_session(path, card.canvas))
+        fingerprint.check(card, tools.open_session(path, card.input_shape(card.canvas)))
     installed = tools.store.put(card, network)
     tools.on_event(PullEvent("installed", (card.id,)))
     return installed

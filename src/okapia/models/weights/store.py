@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed
+from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed, UnknownModel
 from okapia.domain.types import ModelChoice
 from okapia.models.card import ModelCard
 from okapia.models.weights.staging import replace_folder, staging, write_durably
@@ -198,7 +198,7 @@ class ModelStore:
 
     def _folder(self, model_id: str) -> Path:
         if not _MODEL_ID.fullmatch(model_id):
-            raise ModelError(f"{model_id!r} cannot be the id of a model")
+            raise UnknownModel(model_id, known=self.ids())
         return self.root / model_id
 
     @contextmanager

@@ -70,7 +70,7 @@ def package(model_id: str, folder: Path, *, seed: int, kind: Literal["pypi", "np
     )
     network = folder / f"{model_id}.onnx"
     network.write_bytes(efficientnet_lite.build(weights.state_dict()).SerializeToString())
-    values = fingerprint.measure(open_session(network, TEMPLATE.canvas))
+    values = fingerprint.measure(open_session(network, TEMPLATE.input_shape(TEMPLATE.canvas)))
     card = TEMPLATE.model_copy(
         update={
             "id": model_id,
@@ -81,8 +81,8 @@ def package(model_id: str, folder: Path, *, seed: int, kind: Literal["pypi", "np
     return Package(card, path.read_bytes())
 
 
-def open_session(network: Path, canvas: int) -> Session:
-    return Runtime(EngineChoice(), load=Load(), cores=1).open(network, canvas)
+def open_session(network: Path, shape: tuple[int | None, ...]) -> Session:
+    return Runtime(EngineChoice(), load=Load(), cores=1).open(network, shape)
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_a_member_with_another_checksum_is_refused(bench: Bench, okapi: Package)
 
 
 def test_an_interrupted_pull_keeps_the_archive_and_nothing_half_written(bench: Bench, okapi: Package) -> None:
-    def interrupt(_network: Path, _canvas: int) -> Session:
+    def interrupt(_network: Path, _shape: tuple[int | None, ...]) -> Session:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -224,7 +224,7 @@ def test_an_interrupted_pull_keeps_the_archive_and_nothing_half_written(bench: B
 
 
 def test_an_engine_that_refuses_the_network_is_passed_on(bench: Bench, okapi: Package) -> None:
-    def refuse(_network: Path, _canvas: int) -> Session:
+    def refuse(_network: Path, _shape: tuple[int | None, ...]) -> Session:
         raise ModelError("no")
 
     with pytest.raises(ModelError, match="no"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed
-from okapia.models.card import builtin_cards
+from okapia.models.card import ModelCard, builtin_cards
 from okapia.models.weights.staging import staging
 from okapia.models.weights.store import ModelStore
 
@@ -91,7 +91,7 @@ def test_a_model_that_is_not_installed_is_said_with_the_command_that_installs_it
 
 @pytest.mark.parametrize("model_id", ["..", "../okapi", "/etc", "", "a/b", "a\\b"])
 def test_an_id_never_leads_out_of_the_store(store: ModelStore, model_id: str) -> None:
-    with pytest.raises(ModelError, match="cannot be the id"):
+    with pytest.raises(ModelError, match="no model is called"):
         store.remove(model_id)
 
 
@@ -118,3 +118,57 @@ def test_folders_of_killed_processes_are_swept_after_a_day(store: ModelStore) ->
         pass
 
     assert names_below(store.root) == [young.name]
+
+
+def own_card() -> ModelCard:
+    return CARD.model_copy(update={"id": "own", "source": None, "fingerprint": None})
+
+
+def test_an_adopted_folder_is_moved_with_everything_that_the_network_needs(store: ModelStore) -> None:
+    with staging(store.root) as folder:
+        inside = folder / "unpacked"
+        inside.mkdir()
+        (inside / "net.onnx").write_bytes(b"graph")
+        (inside / "net.onnx.data").write_bytes(b"tensors")
+
+        store.adopt(own_card(), inside, network="net.onnx", source="somewhere")
+
+    installed = store.verify("own")
+    assert installed.path.read_bytes() == b"graph"
+    assert list(installed.companions) == ["net.onnx.data"]
+    assert store.card("own") == own_card()
+
+
+def test_a_network_that_is_read_in_place_stays_where_it_is(store: ModelStore, tmp_path: Path) -> None:
+    network = tmp_path / "elsewhere" / "net.onnx"
+    network.parent.mkdir()
+    network.write_bytes(b"graph")
+
+    store.link(own_card(), network, source="in place")
+    found = store.verify("own")
+    store.remove("own")
+
+    assert found.path == network
+    assert network.exists()
+    assert store.find("own") is None
+
+
+def test_a_companion_that_changed_is_damage(store: ModelStore, tmp_path: Path) -> None:
+    network = tmp_path / "net.xml"
+    network.write_bytes(b"graph")
+    network.with_suffix(".bin").write_bytes(b"tensors")
+    store.link(own_card(), network, source="in place")
+
+    network.with_suffix(".bin").write_bytes(b"other tensors")
+
+    with pytest.raises(ModelDamaged, match=r"net\.bin: expected sha256"):
+        store.verify("own")
+
+
+def test_the_ids_are_those_of_whole_models(store: ModelStore, tmp_path: Path) -> None:
+    network = tmp_path / "net.onnx"
+    network.write_bytes(b"graph")
+    store.link(own_card(), network, source="in place")
+    (store.root / "half").mkdir()
+
+    assert store.ids() == ["own"]
