@@ -54,6 +54,8 @@ def add(
     """Add a network or a folder, say what it was recognised as, and what to do next.
 
     Args:
+        in_place: leave a file where it is; folders always stay where they are.
+        accept_licence: of a folder in the zoo's layout, whose licence may bind whoever uses it.
         run_code: let a SpeciesNet classifier that is a PyTorch file run its code, to be converted.
         assume_defaults: take the likely answer to every question that has one, instead of asking.
 

@@ -165,7 +165,8 @@ class _Trial:
         if not isinstance(result.outcome, Analysis):
             return
         found = result.outcome.above(self.options.threshold).detections
-        target = copies / f"{result.name.replace('/', '_')}.jpg"
+        flat = result.name.replace("/", "_")
+        target = copies / (flat if flat.lower().endswith((".jpg", ".jpeg")) else f"{flat}.jpg")
         try:
             copies.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.service.draw(data, found, people=People.BLUR))

@@ -1,21 +1,21 @@
 """What the commands of `okapia models` do and print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 import typer
 
-from okapia.cli.progress import ArchiveProgress
-from okapia.domain.errors import ModelDamaged, ModelNotInstalled, UnknownModel
-from okapia.models.card import ModelCard, builtin_cards
-from okapia.models.runtime import EngineChoice, Load, Runtime
+from okapia.cli.logs import configure_logs
+from okapia.cli.model_pull import pull_models
+from okapia.domain.errors import ModelDamaged, ModelNotInstalled
+from okapia.models.card import ModelCard
+from okapia.models.catalog import Catalog
 from okapia.models.tuning import CANDIDATES, choose, load_choice, measure, store_choice
-from okapia.models.weights.archives import Archives, ordinary_clients
-from okapia.models.weights.pull import PullEvent, Tools, pull, select
-from okapia.models.weights.store import ModelStore
-from okapia.settings import load_settings
+from okapia.models.weights.store import Installed, ModelStore
+from okapia.models.weights.zoo import catalogue
+from okapia.settings import Settings, load_settings
 
 _MB = 1_000_000
 
@@ -31,69 +31,74 @@ class _Check:
 
 def open_desk() -> "ModelDesk":
     """Give the desk of this machine, as the settings say."""
-    home = load_settings().home
-    return ModelDesk(home, cards=builtin_cards())
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    return ModelDesk(settings)
 
 
 class ModelDesk:
     """The models of one Okapia home."""
 
-    def __init__(self, home: Path, *, cards: Mapping[str, ModelCard]) -> None:
-        self._home = home
-        self._cards = cards
-        self._store = ModelStore(home / "models")
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = ModelStore(settings.models_dir)
+        self._catalog = Catalog(self._store)
 
     def print_list(self) -> None:
-        for card in self._cards.values():
+        for card in self._catalog.cards().values():
             installed = self._store.find(card.id)
             state = f"{installed.n_bytes / _MB:.1f} MB" if installed else "not installed"
             typer.echo(f"{card.id:<20} {card.task:<11} {state:<14} {card.licence:<11} {card.title}")
+        typer.echo(f"{len(catalogue.entries())} more in the public zoo: okapia models search [WORDS]")
 
     def print_list_json(self) -> None:
-        _print_json([self._facts(card) for card in self._cards.values()])
+        _print_json([self._facts(card) for card in self._catalog.cards().values()])
 
     def print_card(self, model_id: str) -> None:
         """Print the card of a model; raises `UnknownModel`."""
-        card = self._card(model_id)
+        card = self._catalog.card(model_id)
         installed = self._store.find(card.id)
         where = str(installed.path) if installed else f"no; `okapia models pull {card.id}` gets it"
         lines = {
             "id": card.id,
             "title": card.title,
             "task": card.task,
-            "input": f"{card.canvas} pixels; also {', '.join(map(str, card.canvases))}",
+            "input": _inputs(card),
+            "area": card.area,
             "licence": card.licence,
             "citation": card.citation,
-            "source": _source(card),
+            "source": _source(card, installed),
             "installed": where,
             "notes": card.notes,
         }
         for name, value in lines.items():
-            typer.echo(f"{name + ':':<11}{value}")
+            if value:
+                typer.echo(f"{name + ':':<11}{value}")
 
     def print_card_json(self, model_id: str) -> None:
         """Print everything on the card; raises `UnknownModel`."""
-        card = self._card(model_id)
+        card = self._catalog.card(model_id)
         _print_json(card.model_dump(mode="json") | self._facts(card))
 
-    def pull(self, names: Sequence[str], *, offline: Path | None) -> None:
-        """Install models and profiles; raises what `okapia.models.weights.pull.pull` raises."""
-        cards = select(names, self._cards)
-        with ArchiveProgress() as progress:
-            clients = ordinary_clients(progress.say)
-            done = pull(
-                cards,
-                Tools(
-                    store=self._store,
-                    archives=Archives(self._home, clients=clients, offline=offline),
-                    open_session=Runtime(EngineChoice(), load=Load(), cores=1).open,
-                    on_event=lambda event: _show(event, progress),
-                ),
-            )
-        for installed in done:
-            typer.echo(f"{installed.model_id}: {installed.n_bytes / _MB:.1f} MB, {installed.licence}")
+    def print_search(self, words: str) -> None:
+        """List the models of the public zoo that fit some words; all of them for none."""
+        found = catalogue.search(words)
+        for entry in found:
+            where = ", ".join(entry.regions) or entry.area or "everywhere"
+            mark = "*" if entry.recommended else " "
+            typer.echo(f"{mark} zoo:{entry.id:<26} {entry.task:<11} {entry.licence:<28} {where}")
+        typer.echo(f"{len(found)} of {len(catalogue.entries())} models; get one: okapia models pull zoo:ID")
 
-        if done and load_choice(self._home) is None:
+    def print_search_json(self, words: str) -> None:
+        _print_json([entry.model_dump(mode="json") for entry in catalogue.search(words)])
+
+    def pull(self, names: Sequence[str], *, offline: Path | None, accept_licence: bool) -> None:
+        """Install models and profiles; raises what `pull_models` raises."""
+        settings = self._settings
+        done = pull_models(
+            names, catalog=self._catalog, settings=settings, offline=offline, accept_licence=accept_licence
+        )
+        if done and load_choice(settings.home) is None:
             self.tune()
 
     def tune(self) -> None:
@@ -104,18 +109,19 @@ class ModelDesk:
         """
         card, network = self._installed_detector()
         names = {choice: f"{choice.engine} {choice.precision}" for choice in CANDIDATES}
-        typer.echo(f"measuring which engine is fastest here, on {card.id} at {card.canvas} pixels", err=True)
-        measurements = measure(network, card.canvas)
+        typer.echo(f"measuring which engine is fastest here, on {card.id}", err=True)
+        row = tuple(side or max(card.canvas) for side in card.input_shape(card.canvas))
+        measurements = measure(network, row)
         for measurement in measurements:
             typer.echo(
                 f"  {names[measurement.choice]:<17} {measurement.milliseconds:6.1f} ms a picture and core"
             )
         choice = choose(measurements)
-        path = store_choice(self._home, choice, measurements)
+        path = store_choice(self._settings.home, choice, measurements)
         typer.echo(f"{names[choice]} it is, from now on; kept in {path}")
 
     def _installed_detector(self) -> tuple[ModelCard, Path]:
-        for card in self._cards.values():
+        for card in self._catalog.cards().values():
             installed = self._store.find(card.id) if card.task == "detector" else None
             if installed is not None:
                 return card, installed.path
@@ -139,11 +145,6 @@ class ModelDesk:
         _print_json(checks)
         _raise_if_damaged(checks)
 
-    def _card(self, model_id: str) -> ModelCard:
-        if model_id not in self._cards:
-            raise UnknownModel(model_id, known=list(self._cards))
-        return self._cards[model_id]
-
     def _facts(self, card: ModelCard) -> dict[str, object]:
         installed = self._store.find(card.id)
         return {
@@ -157,11 +158,8 @@ class ModelDesk:
 
     def _checks(self, model_id: str | None) -> list[_Check]:
         if model_id is not None:
-            return [_check(self._store, self._card(model_id).id)]
-        return [_check(self._store, card.id) for card in self._cards.values() if self._is_there(card)]
-
-    def _is_there(self, card: ModelCard) -> bool:
-        return (self._store.root / card.id).is_dir()
+            return [_check(self._store, self._catalog.card(model_id).id)]
+        return [_check(self._store, one) for one in self._store.ids()]
 
 
 def _check(store: ModelStore, model_id: str) -> _Check:
@@ -180,22 +178,14 @@ def _raise_if_damaged(checks: Sequence[_Check]) -> None:
         )
 
 
-def _show(event: PullEvent, progress: ArchiveProgress) -> None:
-    names = ", ".join(event.model_ids)
-    if event.step == "fetching":
-        progress.show(names, event.bytes_done, event.bytes_total)
-    elif event.step == "skipped":
-        progress.say(f"okapia: warning: without {names}: {event.reason}")
-    else:
-        progress.say(f"{names}: {_STEPS[event.step]}")
+def _inputs(card: ModelCard) -> str:
+    sizes = [f"{width} x {height}" for width, height in dict.fromkeys((card.canvas, *card.canvases))]
+    return f"{sizes[0]} pixels" + (f"; also {', '.join(sizes[1:])}" if sizes[1:] else "")
 
 
-_STEPS = {"present": "is installed already", "converting": "converting", "installed": "installed"}
-
-
-def _source(card: ModelCard) -> str:
+def _source(card: ModelCard, installed: Installed | None) -> str:
     if card.source is None:
-        return "your own files"
+        return installed.source if installed else ""
     size = card.source.archive_bytes / _MB
     return f"{card.source.package} {card.source.version} ({card.source.kind}, {size:.0f} MB)"
 

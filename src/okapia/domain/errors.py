@@ -36,6 +36,47 @@ class InvalidRequest(OkapiaError):
         self.param = param
 
 
+class UnknownCountry(InvalidRequest):
+    """No country, or more than one, is called that."""
+
+    code = "unknown_country"
+
+    def __init__(self, text: str, *, near: list[str]) -> None:
+        """Remember `near`: countries that were perhaps meant, best first."""
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(
+            f"expected a country as a code (TZ, TZA) or a name (Tanzania), got {text!r}{hint}",
+            param="country",
+        )
+        self.near = near
+
+
+class InvalidDeployments(InvalidRequest):
+    """A row of the table of deployments is wrong or contradicts another; the message names its line."""
+
+    code = "invalid_deployments"
+
+
+class CamerasWithoutPlace(InvalidRequest):
+    """Something asks where cameras stood, and that of these is not known."""
+
+    code = "cameras_without_place"
+
+    def __init__(self, cameras: list[str]) -> None:
+        super().__init__(_lacking("latitude and longitude", cameras), param="deployments")
+        self.cameras = cameras
+
+
+class CamerasWithoutTimezone(InvalidRequest):
+    """Something asks for the time zone of cameras' clocks, and that of these is not known."""
+
+    code = "cameras_without_timezone"
+
+    def __init__(self, cameras: list[str]) -> None:
+        super().__init__(_lacking("a time zone", cameras), param="deployments")
+        self.cameras = cameras
+
+
 class PayloadTooLarge(OkapiaError):
     """More bytes arrived than the route accepts."""
 
@@ -237,6 +278,12 @@ class OutputNotWritable(OkapiaError):
     code = "output_not_writable"
 
 
+class PlacesUnavailable(OkapiaError):
+    """The data pack that tells coordinates' country is not installed, damaged, or its library missing."""
+
+    code = "places_unavailable"
+
+
 class NothingToDo(OkapiaError):
     """No picture was found where the caller pointed."""
 
@@ -256,3 +303,8 @@ class InvalidSettings(OkapiaError):
     """A setting is out of its range or contradicts another."""
 
     code = "invalid_settings"
+
+
+def _lacking(what: str, cameras: list[str]) -> str:
+    """Name the cameras, all of them: the sentence is a to-do list."""
+    return f"expected {what} for every camera in the deployments, missing for: {', '.join(cameras)}"

@@ -25,7 +25,7 @@ class Session(Protocol):
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the single input; None where the graph leaves an axis open."""
+        """Shape of the single input; None where an axis is open; the first axis is the number of rows."""
         ...
 
     @property
@@ -45,6 +45,8 @@ class Session(Protocol):
 
     def run(self, batch: Tensor) -> dict[str, Tensor]:
         """Run the network on (N, ...) float32 rows; the outputs by name, N rows each.
+
+        The answer to a single row may lack the axis of the rows.
 
         Raises:
             ModelError: the engine refuses the input or fails.

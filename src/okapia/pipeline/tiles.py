@@ -41,7 +41,6 @@ MAX_DETECTIONS = 300
 
 _WHOLE = BBox(0.0, 0.0, 1.0, 1.0)
 _NOISE = 1e-9
-_TINY = float(np.finfo(np.float64).tiny)
 
 
 class Tiled:
@@ -146,49 +145,80 @@ def merge(seen: Iterable[Seen]) -> tuple[Detection, ...]:
     alike: dict[str, list[Seen]] = {}
     for one in seen:
         alike.setdefault(one.kind, []).append(one)
-    found = [one.detection for group in alike.values() for one in _settled(_joined(_settled(group)))]
+    found = [one.detection for group in alike.values() for one in _settled(_joined(_unexplained(group)))]
     return tuple(sorted(found, key=lambda d: d.confidence, reverse=True)[:MAX_DETECTIONS])
 
 
+def _unexplained(alike: list[Seen]) -> list[Seen]:
+    """Leave out what an uncut box explains; parts do not yet explain each other: they may belong together."""
+    boxes = _Boxes(alike)
+    parts = []
+    for place, one in enumerate(boxes.ordered):
+        if boxes.explains(place):
+            continue
+        if one.is_cut:
+            parts.append(one)
+        else:
+            boxes.keep(place)
+    return [*boxes.kept(), *parts]
+
+
 def _settled(alike: list[Seen]) -> list[Seen]:
-    """Leave out what a better box explains: uncut boxes come first, then the more confident."""
-    ordered = sorted(alike, key=lambda one: (one.is_cut, -one.detection.confidence))
-    boxes = _Boxes(ordered)
-    kept = [place for place in range(len(ordered)) if boxes.keep(place)]
-    return [_as_sure_as(ordered[place], float(boxes.confidence[place])) for place in kept]
+    """Leave out what a better box explains."""
+    boxes = _Boxes(alike)
+    for place in range(len(boxes.ordered)):
+        if not boxes.explains(place):
+            boxes.keep(place)
+    return boxes.kept()
 
 
 class _Boxes:
-    """Boxes of one kind, the best first, as arrays: a busy picture has more than a thousand."""
+    """Boxes of one kind as arrays, for a busy picture has more than a thousand.
 
-    def __init__(self, ordered: list[Seen]) -> None:
-        boxes = [one.detection.bbox for one in ordered]
-        self.confidence = np.array([one.detection.confidence for one in ordered])
+    Attributes:
+        ordered: uncut ones first, then the more confident.
+    """
+
+    def __init__(self, alike: list[Seen]) -> None:
+        self.ordered = sorted(alike, key=lambda one: (one.is_cut, -one.detection.confidence))
+        boxes = [one.detection.bbox for one in self.ordered]
         self._low = np.array([[b.x_min for b in boxes], [b.y_min for b in boxes]])
         self._high = np.array([[b.x_max for b in boxes], [b.y_max for b in boxes]])
         self._areas = np.array([b.area for b in boxes])
-        self._is_cut = np.array([one.is_cut for one in ordered], dtype=bool)
-        self._is_kept = np.zeros(len(ordered), dtype=bool)
+        self._confidence = np.array([one.detection.confidence for one in self.ordered])
+        self._is_cut = np.array([one.is_cut for one in self.ordered], dtype=bool)
+        self._is_kept = np.zeros(len(boxes), dtype=bool)
 
-    def keep(self, place: int) -> bool:
-        """Keep a box unless one that was kept explains it, which then gets its confidence if that is more."""
+    def keep(self, place: int) -> None:
+        self._is_kept[place] = True
+
+    def kept(self) -> list[Seen]:
+        return [
+            _as_sure_as(self.ordered[place], float(self._confidence[place]))
+            for place in np.flatnonzero(self._is_kept)
+        ]
+
+    def explains(self, place: int) -> bool:
+        """Whether an earlier box that was kept shows the same; the best of them becomes as sure."""
         shared = self._shared(place)
-        iou = shared / np.maximum(self._areas[:place] + self._areas[place] - shared, _TINY)
+        union = self._areas[:place] + self._areas[place] - shared
+        iou = np.divide(shared, union, out=np.zeros(place), where=union > 0)
         same = iou > SAME_IOU
         if self._is_cut[place]:
             same |= self._is_better(place) & (shared > PART_COVER * self._areas[place])
         same &= self._is_kept[:place]
-        self._is_kept[place] = not same.any()
-        if not self._is_kept[place]:
-            best = np.where(same, iou, -1.0).argmax()
-            self.confidence[best] = max(self.confidence[best], self.confidence[place])
-        return bool(self._is_kept[place])
+        if not same.any():
+            return False
+        best = np.where(same, iou, -1.0).argmax()
+        self._confidence[best] = max(self._confidence[best], self._confidence[place])
+        return True
 
     def _is_better(self, place: int) -> NDArray[np.bool_]:
         """Which earlier boxes may explain a part: uncut ones that are no noise, and surer ones."""
-        earlier = self.confidence[:place]
-        better: NDArray[np.bool_] = ~self._is_cut[:place] & (earlier >= SURE)
-        return better | (earlier >= self.confidence[place])
+        earlier = self._confidence[:place]
+        better: NDArray[np.bool_] = earlier >= self._confidence[place]
+        better |= ~self._is_cut[:place] & (earlier >= SURE)
+        return better
 
     def _shared(self, place: int) -> NDArray[np.float64]:
         """Areas that a box shares with each earlier one."""

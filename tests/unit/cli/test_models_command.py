@@ -36,9 +36,11 @@ def models(*arguments: str) -> str:
 
 @pytest.mark.usefixtures("installed")
 def test_the_list_names_every_model_and_what_is_installed() -> None:
-    lines = {line.split()[0]: line for line in models("list").splitlines()}
+    *rows, more = models("list").splitlines()
+    lines = {line.split()[0]: line for line in rows}
 
     assert set(lines) == set(builtin_cards())
+    assert "okapia models search" in more
     assert "not installed" not in lines["megadetector-lite"]
     assert "not installed" in lines["nanodet-coco"]
 

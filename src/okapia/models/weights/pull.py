@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from okapia.domain.errors import ClientMissing, ModelDamaged, ModelNotInstalled, PullFailed, UnknownModel
+from okapia.domain.errors import ClientMissing, ModelDamaged, ModelNotInstalled, PullFailed
 from okapia.models.base import Session
 from okapia.models.card import PROFILES, ModelCard, Source
 from okapia.models.weights import fingerprint
@@ -50,17 +50,10 @@ class Tools:
     on_event: OnEvent
 
 
-def select(names: Sequence[str], cards: Mapping[str, ModelCard]) -> list[ModelCard]:
-    """Give the cards of model ids and profiles, each once, in the order named.
-
-    Raises:
-        UnknownModel: a name is neither.
-    """
+def expand(names: Sequence[str]) -> list[str]:
+    """Give the model ids that names of models and profiles stand for, each once, in the order named."""
     ids = [model_id for name in names for model_id in _ids_of(name)]
-    for model_id in ids:
-        if model_id not in cards:
-            raise UnknownModel(model_id, known=[*cards, *PROFILES])
-    return [cards[model_id] for model_id in dict.fromkeys(ids)]
+    return list(dict.fromkeys(ids))
 
 
 def _ids_of(name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from okapia.domain.errors import ClientMissing, ModelDamaged, ModelError, PullFailed, UnknownModel
+from okapia.domain.errors import ClientMissing, ModelDamaged, ModelError, PullFailed
 from okapia.models.base import Session
 from okapia.models.card import Fingerprint, Member, ModelCard, Source, builtin_cards
 from okapia.models.runtime import EngineChoice, Load, Runtime
@@ -17,7 +17,7 @@ from okapia.models.weights import fingerprint
 from okapia.models.weights.archives import Archives
 from okapia.models.weights.clients import Progress
 from okapia.models.weights.convert import efficientnet_lite
-from okapia.models.weights.pull import PullEvent, Tools, pull, select
+from okapia.models.weights.pull import PullEvent, Tools, expand, pull
 from okapia.models.weights.store import ModelStore
 from tests.unit.models.weights.checkpoint_files import zip_checkpoint
 from tests.unit.models.weights.layers import Weights
@@ -276,14 +276,9 @@ def test_a_home_that_cannot_be_written_is_said(bench: Bench, okapi: Package) -> 
 
 
 def test_profiles_and_ids_are_expanded_once_each() -> None:
-    cards = select(["efficientnet-lite0", "lite"], builtin_cards())
+    ids = expand(["efficientnet-lite0", "lite", "zoo:MDV5a"])
 
-    assert [card.id for card in cards] == ["efficientnet-lite0", "megadetector-lite", "nanodet-coco"]
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownModel, match=r"'okapi'; known: .*lite"):
-        select(["okapi"], builtin_cards())
+    assert ids == ["efficientnet-lite0", "megadetector-lite", "nanodet-coco", "zoo:MDV5a"]
 
 
 def with_source(card: ModelCard, **changes: object) -> ModelCard:

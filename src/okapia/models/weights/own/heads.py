@@ -47,8 +47,11 @@ class Head:
     strides: tuple[int, ...] = ()
 
 
-def read_head(observation: Observation) -> Head:
+def read_head(observation: Observation, *, n_labels: int | None) -> Head:
     """Recognise the family of a network by its answer to the test picture.
+
+    Args:
+        n_labels: labels that are known of it; they count where the shape alone could mean several things.
 
     Raises:
         ModelError: it has several outputs, or does something else than finding or naming.
@@ -69,7 +72,8 @@ def read_head(observation: Observation) -> Head:
     if output.ndim == 4 and output.size == max(output.shape):
         return Head("classifier", output.size, f"its answer {listed(output.shape)} is one score a class")
     if output.ndim == 2 or (output.ndim == 3 and len(output) == 1):
-        return _detector(output.reshape(output.shape[-2:]), observation, shown=listed(output.shape))
+        rows = output.reshape(output.shape[-2:])
+        return _detector(rows, observation, n_labels=n_labels, shown=listed(output.shape))
     return Head("", None, f"its answer {observation.shapes} is none of those that are known")
 
 
@@ -111,12 +115,18 @@ def _may_be_boxes(output: Tensor, facts: NetworkFacts) -> bool:
     return declared is None or (declared[0] is None and not follows_batch)
 
 
-def _detector(rows: Tensor, observation: Observation, *, shown: str) -> Head:
+def _detector(rows: Tensor, observation: Observation, *, n_labels: int | None, shown: str) -> Head:
     """Recognise a detector by the two sides of its answer."""
     high, wide = rows.shape
     by_grid = _by_grid(rows, observation.canvas, shown=shown)
     if by_grid is not None:
         return by_grid
+    if n_labels is not None and wide == 5 + n_labels != 6:
+        return Head(
+            "yolov5", n_labels, f"its answer {shown} is 5 + {n_labels} columns, for {n_labels} labels"
+        )
+    if n_labels is not None and high == 4 + n_labels:
+        return Head("yolo", n_labels, f"its answer {shown} is 4 + {n_labels} rows, for {n_labels} labels")
     if wide == 6:
         return _six_columns(rows, observation, shown=shown)
     if high > 1 and wide > 4 and _are_fractions(rows[:, :4]):

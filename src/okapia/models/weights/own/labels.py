@@ -12,7 +12,9 @@ from okapia.domain.errors import ModelError
 from okapia.models.card import builtin_cards
 from okapia.models.taxa import HUMANS, NOTHING, VEHICLES
 
-MEGADETECTOR = ("animal", "person", "vehicle")
+ANIMAL = "animal"
+
+MEGADETECTOR = (ANIMAL, "person", "vehicle")
 """MegaDetector's classes in the order of its outputs, every version."""
 
 _MOST_LABELS = 100_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from okapia.domain.errors import ModelError
 from okapia.models.weights.own.heads import FAMILIES, Head
-from okapia.models.weights.own.labels import MEGADETECTOR, coco, read_labels
+from okapia.models.weights.own.labels import ANIMAL, MEGADETECTOR, coco, read_labels
 from okapia.models.weights.own.partial import Fragment
 
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -77,7 +77,7 @@ def canvas_question(head: Head) -> Question:
 
 
 def labels_question(head: Head) -> Question:
-    """Ask for the class names; three classes of a detector may be MegaDetector's, eighty COCO's."""
+    """Ask for the class names; a detector's one class may be animals, three MegaDetector's, eighty COCO's."""
     usual = _usual_labels(head)
     count = "the" if head.n_classes is None else f"the {head.n_classes:,}"
     return Question(
@@ -104,6 +104,8 @@ def _usual_labels(head: Head) -> Mapping[str, tuple[str, ...]]:
     if head.family in {"", "classifier"}:
         return {}
     match head.n_classes:
+        case 1:
+            return {ANIMAL: (ANIMAL,)}
         case 3:
             return {", ".join(MEGADETECTOR): MEGADETECTOR}
         case 80:

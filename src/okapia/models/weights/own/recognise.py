@@ -127,7 +127,9 @@ class _Draft:
         if isinstance(family, str):
             head = Head(family, classes_of(family, self.seen), "")
         else:
-            head = read_head(self.seen)
+            labels = self.known.get("labels", self.seen.facts.metadata.names)
+            n_labels = len(labels) if isinstance(labels, list | tuple) else None
+            head = read_head(self.seen, n_labels=n_labels)
         if not head.family:
             self.questions.append(family_question(head))
             return head

@@ -1,10 +1,13 @@
 """A network's family, input and labels are recognised by its shapes and answers; the rest is asked."""
 
+import numpy as np
 import pytest
 
 from okapia.domain.errors import ModelError
+from okapia.models.weights.own.labels import coco
 from okapia.models.weights.own.partial import part
 from okapia.models.weights.own.recognise import Proposal, build_card
+from tests.networks import constant
 from tests.unit.models.weights.own import strange
 from tests.unit.models.weights.own.conftest import Propose
 
@@ -150,15 +153,20 @@ def test_a_sigmoid_gets_a_threshold(propose: Propose) -> None:
     assert build_card(propose(strange.scores(-3, 9), given)).confidence_threshold == 0.5
 
 
-def test_three_nameless_classes_are_offered_as_megadetectors(propose: Propose) -> None:
-    proposal = propose(strange.yolov5(classes=3), {"licence": "MIT"})
-
-    (question,) = proposal.questions
+@pytest.mark.parametrize(
+    ("classes", "labels"), [(1, ("animal",)), (3, ("animal", "person", "vehicle")), (80, coco())]
+)
+def test_nameless_classes_are_offered_names_that_go_with_their_number(
+    propose: Propose, classes: int, labels: tuple[str, ...]
+) -> None:
+    network, given = strange.yolov5(classes=classes), {"licence": "MIT"}
+    (question,) = propose(network, given).questions
     assert question.default is not None
-    card = build_card(
-        propose(strange.yolov5(classes=3), {"licence": "MIT", **question.read(question.default)})
-    )
-    assert card.categories == {"animal": "animal", "person": "person", "vehicle": "vehicle"}
+
+    card = build_card(propose(network, {**given, **question.read(question.default)}))
+
+    assert card.labels == labels
+    assert card.categories["animal" if classes < 80 else "zebra"] == "animal"
     assert not card.names_species
 
 
@@ -185,6 +193,20 @@ def test_a_list_of_boxes_that_is_empty_for_the_test_picture_is_asked_for(propose
     assert keys_asked(unsure) == ["family"]
     assert unsure.questions[0].default == "yolo_e2e"
     assert build_card(sure).family == "yolo_e2e"
+
+
+@pytest.mark.parametrize(
+    ("answer", "family"), [((1, 5, 7), "yolov5"), ((1, 6, 5), "yolo"), ((1, 5, 9), "")], ids=str
+)
+def test_labels_tell_what_the_shape_alone_does_not(
+    propose: Propose, answer: tuple[int, int, int], family: str
+) -> None:
+    network = constant(np.full(answer, 20, dtype=np.float32), shape=strange.SQUARE)
+
+    proposal = propose(network, NAMED)
+
+    assert proposal.known.get("family", "") == family
+    assert keys_asked(proposal) == ([] if family else ["family"])
 
 
 def test_an_answer_to_one_question_may_raise_others(propose: Propose) -> None:
