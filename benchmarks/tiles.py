@@ -13,15 +13,15 @@ encoded bytes to boxes; ratios are medians of the ratios within a round.
 
 import argparse
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import cv2
 import numpy as np
-from harness import Sample, sample, write
+from harness import sample, write
 from truth import print_table
 
 from okapia.app import build_service
@@ -179,19 +179,24 @@ def score(detector: Detector, taken: Sequence[Scene], *, threshold: float) -> Sc
     return total
 
 
-def cost(chosen: dict[str, Detector], taken: Sequence[Scene], *, rounds: int) -> dict[str, list[Sample]]:
-    """Time every arm in turns on the same pictures."""
+def cost(
+    chosen: dict[str, Detector], taken: Sequence[Scene], *, rounds: int
+) -> dict[str, tuple[float, float]]:
+    """CPU seconds a picture and how many times those of the first arm; arms take turns."""
 
     def run(detector: Detector) -> None:
         for scene in taken:
             look(detector, scene)
 
-    works: dict[str, Callable[[], None]] = {name: partial(run, one) for name, one in chosen.items()}
-    samples: dict[str, list[Sample]] = {name: [] for name in works}
+    samples: dict[str, list[float]] = {name: [] for name in chosen}
     for _ in range(rounds):
-        for name, work in works.items():
-            samples[name].append(sample(work, units=len(taken)))
-    return samples
+        for name, detector in chosen.items():
+            samples[name].append(sample(partial(run, detector), units=len(taken)).cpu_ms / 1000)
+    base = next(iter(samples.values()))
+    return {
+        name: (median(own), median(its / bases for its, bases in zip(own, base, strict=True)))
+        for name, own in samples.items()
+    }
 
 
 def main() -> None:
@@ -205,24 +210,28 @@ def main() -> None:
     configure_logs("warning")
     pictures = as_taken(options.folder)
     sets = {farther: list(scenes(pictures, farther=farther)) for farther in FARTHER}
-    rows: list[tuple[str, ...]] = []
+    rows, counts = [], []
     for canvas in (512, 640):
         chosen = arms(canvas)
-        samples = cost(chosen, sets[1], rounds=options.rounds)
-        base = samples["animal detector"]
+        spent = cost(chosen, sets[1], rounds=options.rounds)
         for name, detector in chosen.items():
-            cpu = median(s.cpu_ms for s in samples[name])
-            ratio = median(s.cpu_ms / b.cpu_ms for s, b in zip(samples[name], base, strict=True))
-            for farther, taken in sets.items():
-                counts = score(detector, taken, threshold=options.threshold)
-                figures = (f"{cpu / 1000:.2f}", f"{ratio:.1f}", f"{farther}", *map(str, astuple(counts)))
-                rows.append((str(canvas), name, *figures))
-    head = ("canvas", "arm", "CPU s", "ratio", "farther", "animals", "pictures", "doubles", "false boxes")
-    print_table((*head, "false alarms", "people, vehicles"), rows)
+            got = {far: score(detector, taken, threshold=options.threshold) for far, taken in sets.items()}
+            cells = (
+                f"{one.animals} / {one.doubles} / {one.false_boxes} / {one.alarms}" for one in got.values()
+            )
+            figures = (f"{spent[name][0]:.2f}", f"{spent[name][1]:.1f}", str(got[1].people_and_vehicles))
+            rows.append((str(canvas), name, *figures, *cells))
+            counts.append(
+                {"canvas": canvas, "arm": name, **{str(far): asdict(one) for far, one in got.items()}}
+            )
+    distances = (f"{far} times as far" if far > 1 else "as taken" for far in sets)
+    print_table(("canvas", "arm", "CPU s", "ratio", "people, vehicles", *distances), rows)
     shown = sum(len(scene.animals) for scene in sets[1])
-    with_animals = sum(bool(scene.animals) for scene in sets[1])
-    print(f"\n{shown} animals in {with_animals} of {len(pictures)} pictures; threshold {options.threshold}")
-    write("tiles", {"threshold": options.threshold, "rows": [list(row) for row in rows]})
+    without = sum(not scene.animals for scene in sets[1])
+    print(
+        f"\nanimals found of {shown} / doubles / false boxes / false alarms in {without} pictures without animals"
+    )
+    write("tiles", {"threshold": options.threshold, "rows": [list(row) for row in rows], "counts": counts})
 
 
 if __name__ == "__main__":

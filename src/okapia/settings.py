@@ -37,7 +37,8 @@ class Settings(BaseSettings):
         classifier: a model id; empty for none.
         urban_detector, urban_classifier: the same for the profile `urban`; empty for what `wild` has.
         tiles: tiles a side that every picture is also looked at in; 1 looks at the whole picture only.
-        zoo_url, zoo_record: where the public zoo's archives are fetched from; a newer record has newer models.
+        zoo_url, zoo_record: where the public zoo's archives are fetched from; a newer record has newer
+            models.
         canvases: model id to side of its input in pixels, in place of the card's default.
         threshold: least confidence, 0.01..0.99, of a box that counts as found.
         scaling: `fast` decodes JPEG at a reduced scale, `exact` in full.

@@ -13,12 +13,12 @@ from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.archives import Archives, ordinary_clients
 from okapia.models.weights.own.check import checker
 from okapia.models.weights.pull import PullEvent, Tools, expand, pull
-from okapia.models.weights.store import Installed
+from okapia.models.weights.store import Installed, ModelStore
 from okapia.models.weights.zoo import catalogue
 from okapia.models.weights.zoo.server import ZooServer
 from okapia.models.weights.zoo.source import ZooFolder, ZooSource
-from okapia.models.weights.zoo.zoo import Added, Zoo
-from okapia.settings import Settings
+from okapia.models.weights.zoo.zoo import Zoo
+from okapia.settings import Settings, load_settings
 
 _MB = 1_000_000
 
@@ -49,7 +49,7 @@ def pull_models(
             archives = Archives(settings.home, clients=ordinary_clients(progress.say), offline=offline)
             open_session = Runtime(EngineChoice(), load=Load(), cores=1).open
             done += pull(packaged, Tools(catalog.store, archives, open_session, _shown(progress)))
-        zoo = open_zoo(catalog, settings, offline=offline, on_event=_shown(progress))
+        zoo = _open_zoo(catalog, settings, offline=offline, on_event=_shown(progress))
         for model_id in ids:
             if not catalog.is_builtin(model_id):
                 done += zoo.pull(model_id, accept_licence=accept_licence).models
@@ -67,14 +67,17 @@ def _require_known(ids: Sequence[str], catalog: Catalog) -> None:
             raise UnknownModel(model_id, known=known)
 
 
-def add_zoo_folder(catalog: Catalog, settings: Settings, folder: Path, *, accept_licence: bool) -> Added:
-    """Add a folder in the zoo's layout, read in place; raises as `Zoo.add_folder` does."""
+def add_zoo_folder(folder: Path, *, accept_licence: bool) -> list[str]:
+    """Add a folder in the zoo's layout, read in place; gives the ids; raises as `Zoo.add_folder` does."""
+    settings = load_settings()
+    catalog = Catalog(ModelStore(settings.models_dir))
     with ArchiveProgress() as progress:
-        zoo = open_zoo(catalog, settings, offline=None, on_event=_shown(progress))
-        return zoo.add_folder(folder, accept_licence=accept_licence)
+        zoo = _open_zoo(catalog, settings, offline=None, on_event=_shown(progress))
+        added = zoo.add_folder(folder, accept_licence=accept_licence)
+    return [installed.model_id for installed in added.models]
 
 
-def open_zoo(
+def _open_zoo(
     catalog: Catalog, settings: Settings, *, offline: Path | None, on_event: Callable[[PullEvent], None]
 ) -> Zoo:
     source: ZooSource = (

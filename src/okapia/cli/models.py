@@ -85,6 +85,7 @@ def add(
 ) -> None:
     """Add a network of your own: ONNX file, SpeciesNet folder, or a folder in the zoo's layout."""
     from okapia.cli import model_add
+    from okapia.cli.model_pull import add_zoo_folder
 
     model_add.add(
         path,
@@ -97,6 +98,7 @@ def add(
         run_code=run_code,
         accept_licence=accept_licence,
         assume_defaults=yes,
+        add_zoo_folder=add_zoo_folder,
     )
 
 

@@ -1,11 +1,19 @@
 """Taxa, their ancestors, and the roll-up of uncertain scores to a taxon that is certain enough."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
+
+from okapia.domain.errors import InvalidRequest
 
 Key = tuple[str, str, str, str, str]
 """(class, order, family, genus, species epithet), lower case; empty from some rank downwards."""
+
+ROOT: Key = ("", "", "", "", "")
+
+_NO_RESULT = "no cv result"
+_SHOWN = 200  # characters of somebody's text that a message repeats
 
 
 class Rank(StrEnum):
@@ -20,18 +28,20 @@ class Rank(StrEnum):
 
 
 _RANKS = tuple(Rank)
+_DEPTHS = {rank: depth for depth, rank in enumerate(Rank)}
 
 
 @dataclass(frozen=True, slots=True)
 class Taxon:
-    """A named group of living things.
+    """A named group of living things, or a label that is no animal (`BLANK`, `VEHICLE`, `UNKNOWN`).
 
     The parts follow SpeciesNet's seven-part label
     (`id;class;order;family;genus;species;common name`), all lower case.
 
     Attributes:
         id: a UUID, stable across models (SpeciesNet's where that taxonomy knows the key).
-        species: the epithet alone ("vulpes"), not the binomial.
+        species: the epithet alone ("vulpes"), not the binomial; with a subspecies "lupus dingo".
+        common_name: empty for some taxa of SpeciesNet's own taxonomy.
     """
 
     id: str
@@ -42,18 +52,42 @@ class Taxon:
     species: str
     common_name: str
 
+    @classmethod
+    def from_label(cls, label: str) -> Self:
+        """Read SpeciesNet's seven-part string; case and spaces around a part do not matter.
+
+        Raises:
+            InvalidRequest: there are not seven parts, or a named rank follows an empty one.
+        """
+        parts = [part.strip().lower() for part in label.split(";")]
+        if len(parts) != 7:
+            raise InvalidRequest(
+                "expected the 7 parts id;class;order;family;genus;species;common name, "
+                f"got {len(parts)}: {label[:_SHOWN]!r}",
+                param="label",
+            )
+        taxon_id, *ranks, common_name = parts
+        return cls(taxon_id, *_without_gap(ranks, label), common_name)
+
     @property
     def key(self) -> Key:
         return (self.class_, self.order, self.family, self.genus, self.species)
 
     @property
+    def is_animal(self) -> bool:
+        """Whether it says that there is an animal (humans are)."""
+        return self.id not in _NO_ANIMALS
+
+    @property
     def rank(self) -> Rank:
-        """The most specific rank that is named; `KINGDOM` for plain "animal"."""
-        return _RANKS[sum(1 for part in self.key if part)]
+        """The most specific rank that is named; `KINGDOM` for "animal" and for what is no animal."""
+        return _RANKS[depth(self.key)] if self.is_animal else Rank.KINGDOM
 
     @property
     def scientific_name(self) -> str:
-        """Binomial for species, the name at its rank otherwise; empty for "animal"."""
+        """Binomial for species, the name at its rank otherwise; empty for "animal" and what is none."""
+        if not self.is_animal:
+            return ""
         if self.species:
             return f"{self.genus} {self.species}".capitalize()
         return next((part.capitalize() for part in reversed(self.key) if part), "")
@@ -68,8 +102,22 @@ ANIMAL = Taxon("1f689929-883d-4dae-958c-3d57ab5b6c16", "", "", "", "", "", "anim
 HUMAN = Taxon(
     "990ae9dd-7a59-4344-afcb-1b7b21368000", "mammalia", "primates", "hominidae", "homo", "sapiens", "human"
 )
+BLANK = Taxon("f1856211-cfb7-4a5b-9158-c0f72fd09ee6", "", "", "", "", "", "blank")
 VEHICLE = Taxon("e2895ed5-780b-48f6-8a11-9e27cb594511", "", "", "", "", "", "vehicle")
+UNKNOWN = Taxon(
+    "f2efdae9-efb8-48fb-8a91-eccf79ab4ffb",
+    _NO_RESULT,
+    _NO_RESULT,
+    _NO_RESULT,
+    _NO_RESULT,
+    _NO_RESULT,
+    _NO_RESULT,
+)
 """Labels with a fixed meaning, ids as in SpeciesNet's public taxonomy (Apache-2.0)."""
+
+SPECIAL = (ANIMAL, HUMAN, BLANK, VEHICLE, UNKNOWN)
+
+_NO_ANIMALS = frozenset({BLANK.id, VEHICLE.id, UNKNOWN.id})
 
 
 class Taxonomy:
@@ -81,20 +129,44 @@ class Taxonomy:
 
     def __init__(self, taxa: Iterable[Taxon]) -> None:
         """Index `taxa`; the root (`ANIMAL`) is added when it is not among them."""
-        self._by_key: dict[Key, Taxon] = {ANIMAL.key: ANIMAL}
+        by_key: dict[Key, Taxon] = {ANIMAL.key: ANIMAL}
         for taxon in taxa:
-            known = self._by_key.setdefault(taxon.key, taxon)
+            known = by_key.setdefault(taxon.key, taxon)
             if known != taxon:
                 raise ValueError(
                     f"two taxa share the key {taxon.key}: {known.common_name}, {taxon.common_name}"
                 )
-        for key in self._by_key:
-            if _parent_key(key) not in self._by_key:
+        for key in by_key:
+            if _cut(key, max(depth(key) - 1, 0)) not in by_key:
                 raise ValueError(f"{key} has no parent in the taxonomy")
+        self._index(by_key, by_key.values())
+
+    @classmethod
+    def from_labels(cls, lines: Iterable[str]) -> Self:
+        """Read a taxonomy file as SpeciesNet does, one seven-part label a line.
+
+        Of labels with one key the last counts, but all their ids find it. `BLANK`, `VEHICLE` and
+        `UNKNOWN` have no place in the tree; `ANIMAL` is its root and `HUMAN` has its key whatever the
+        file says. A parent may be missing: nothing rolls up to it then. Empty lines are skipped.
+
+        Raises:
+            InvalidRequest: a line is no label (the message has its number), or there is none at all.
+        """
+        taxa = [taxon for _, taxon in _numbered(lines)]
+        if not taxa:
+            raise InvalidRequest("expected seven-part labels, one a line, got none", param="taxonomy")
+        by_key = {taxon.key: taxon for taxon in taxa if taxon.is_animal and any(taxon.key)}
+        by_key |= {special.key: special for special in (HUMAN, ANIMAL)}
+        taxonomy = cls(())
+        taxonomy._index(by_key, taxa)
+        return taxonomy
 
     def __getitem__(self, key: Key) -> Taxon:
         """Give the taxon of `key`; `KeyError` when it is unknown."""
         return self._by_key[key]
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._by_key
 
     def __iter__(self) -> Iterator[Taxon]:
         """Iterate over all taxa, in the order in which they were given."""
@@ -103,13 +175,48 @@ class Taxonomy:
     def __len__(self) -> int:
         return len(self._by_key)
 
+    def by_id(self, taxon_id: str) -> Taxon | None:
+        """Give the taxon, or the label without a place in the tree, that has the id."""
+        return self._by_id.get(taxon_id.strip().lower())
+
     def ancestor(self, taxon: Taxon, rank: Rank) -> Taxon | None:
-        """Give the taxon's ancestor (or itself) at `rank`; None when it is not named down to there."""
-        depth = _RANKS.index(rank)
-        if depth and not taxon.key[depth - 1]:
+        """Give the taxon's ancestor (or itself) at `rank`.
+
+        None when the taxon is not named down to there, when the taxonomy lacks that ancestor, and for
+        what is no animal.
+        """
+        if not taxon.is_animal:
             return None
-        key = (*taxon.key[:depth], *("",) * (5 - depth))
-        return self._by_key.get((key[0], key[1], key[2], key[3], key[4]))
+        return (self._lineages.get(taxon.key) or self._lineage(taxon.key))[_DEPTHS[rank]]
+
+    def ancestors(self, taxon: Taxon) -> tuple[Taxon, ...]:
+        """Give the known taxa above, nearest first, `ANIMAL` last; none for what is no animal."""
+        above = _RANKS[: _DEPTHS[taxon.rank]]
+        return tuple(known for rank in reversed(above) if (known := self.ancestor(taxon, rank)))
+
+    def common_ancestor(self, taxa: Sequence[Taxon]) -> Taxon | None:
+        """Give the most specific taxon that is an ancestor of all, or is one of them and of the others.
+
+        None when there are no taxa, or one is no animal.
+        """
+        for rank in reversed(_RANKS):
+            shared = {self.ancestor(taxon, rank) for taxon in taxa}
+            if len(shared) == 1 and (common := shared.pop()) is not None:
+                return common
+        return None
+
+    def _index(self, by_key: Mapping[Key, Taxon], named: Iterable[Taxon]) -> None:
+        self._by_key = by_key
+        self._by_id = {taxon.id: by_key.get(taxon.key, taxon) for taxon in named}
+        self._by_id |= {taxon.id: taxon for taxon in (*by_key.values(), *SPECIAL)}
+        self._lineages = {key: self._lineage(key) for key in by_key}
+
+    def _lineage(self, key: Key) -> tuple[Taxon | None, ...]:
+        """The ancestors at each rank, kingdom first."""
+        named = depth(key)
+        return tuple(
+            self._by_key.get(_cut(key, place)) if place <= named else None for place in range(len(_RANKS))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,34 +232,112 @@ ROLLUP_RANKS = (Rank.GENUS, Rank.FAMILY, Rank.ORDER, Rank.CLASS, Rank.KINGDOM)
 """Order in which SpeciesNet 4.0.0 to 5.0.6 rolls up (its decision rule 5a)."""
 
 
-def roll_up(scores: Mapping[Taxon, float], taxonomy: Taxonomy, *, threshold: float) -> Rollup | None:
+def _everything(_: Taxon) -> bool:
+    return True
+
+
+def roll_up(
+    scores: Mapping[Taxon, float],
+    taxonomy: Taxonomy,
+    *,
+    threshold: float,
+    ranks: Sequence[Rank] = ROLLUP_RANKS,
+    allows: Callable[[Taxon], bool] = _everything,
+) -> Rollup | None:
     """Sum `scores` up the tree until one ancestor's sum exceeds `threshold`.
 
-    Ranks are tried from genus to kingdom; at each the best ancestor counts. A taxon that is
-    not named down to a rank adds nothing there, as in SpeciesNet's rule.
+    At each rank the best allowed ancestor counts, the first of equals. A taxon that is not named
+    down to a rank adds nothing there, and what is no animal adds nothing anywhere, as in
+    SpeciesNet's rule.
 
     Args:
         scores: 0..1 per taxon, not necessarily summing to 1.
         threshold: compared strictly (`sum > threshold`).
+        allows: whether an ancestor may be the answer.
 
     Returns:
-        None when even the kingdom's sum does not exceed the threshold.
+        None when no sum exceeds the threshold. A score above 1 (of a classifier whose scores do not
+        sum to 1) is given as 1.
     """
-    for rank in ROLLUP_RANKS:
+    for rank in ranks:
         sums: dict[Taxon, float] = {}
         for taxon, score in scores.items():
             ancestor = taxonomy.ancestor(taxon, rank)
             if ancestor is not None:
                 sums[ancestor] = sums.get(ancestor, 0.0) + score
-        if sums:
-            best = max(sums, key=lambda taxon: sums[taxon])
-            if sums[best] > threshold:
-                return Rollup(best, min(sums[best], 1.0), rank)
+        best, most = None, 0.0
+        for ancestor, total in sums.items():
+            if total > most and allows(ancestor):
+                best, most = ancestor, total
+        if best is not None and most > threshold:
+            return Rollup(best, min(most, 1.0), rank)
     return None
 
 
-def _parent_key(key: Key) -> Key:
-    """Blank the lowest named part; the root is its own parent."""
-    depth = sum(1 for part in key if part)
-    parts = [part if place < depth - 1 else "" for place, part in enumerate(key)]
+def parse_labels(lines: Iterable[str]) -> tuple[Taxon, ...]:
+    """Read a labels file: line n is the taxon of output n - 1.
+
+    Raises:
+        InvalidRequest: a line is no seven-part label, or an empty one stands between labels, which
+            would shift those below; the message has its number.
+    """
+    labels: list[Taxon] = []
+    for number, taxon in _numbered(lines):
+        if number != len(labels) + 1:
+            raise InvalidRequest(
+                f"line {len(labels) + 1}: expected a seven-part label, got an empty line", param="labels"
+            )
+        labels.append(taxon)
+    return tuple(labels)
+
+
+def parse_key(text: str) -> Key:
+    """Read `class;order;family;genus;species`; case and spaces around a part do not matter.
+
+    Raises:
+        InvalidRequest: there are not five parts, or a named rank follows an empty one.
+    """
+    parts = [part.strip().lower() for part in text.split(";")]
+    if len(parts) != 5:
+        raise InvalidRequest(
+            f"expected the 5 parts class;order;family;genus;species, got {len(parts)}: {text[:_SHOWN]!r}",
+            param="label",
+        )
+    return _without_gap(parts, text)
+
+
+def depth(key: Key) -> int:
+    """Number of named ranks, 0 for the root to 5 for a species."""
+    return sum(1 for part in key if part)
+
+
+def parent_keys(key: Key) -> tuple[Key, ...]:
+    """The keys above, nearest first, without the root."""
+    return tuple(_cut(key, place) for place in reversed(range(1, depth(key))))
+
+
+def _cut(key: Key, named: int) -> Key:
+    """Leave the first `named` ranks."""
+    parts = (*key[:named], *("",) * (5 - named))
     return (parts[0], parts[1], parts[2], parts[3], parts[4])
+
+
+def _without_gap(ranks: Sequence[str], text: str) -> Key:
+    named = sum(1 for part in ranks if part)
+    if not all(ranks[:named]):
+        raise InvalidRequest(
+            f"expected a name for every rank above the lowest named one, got {text[:_SHOWN]!r}", param="label"
+        )
+    return (ranks[0], ranks[1], ranks[2], ranks[3], ranks[4])
+
+
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, Taxon]]:
+    """Read the lines that are not empty, each with its number from 1."""
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("\ufeff")
+        if not text:
+            continue
+        try:
+            yield number, Taxon.from_label(text)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"line {number}: {error}", param=error.param) from error

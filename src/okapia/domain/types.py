@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Self
 
 from okapia.domain.errors import OkapiaError
-from okapia.domain.taxonomy import Taxon
+from okapia.domain.taxonomy import Rank, Taxon
 
 Size = tuple[int, int]
 """(width, height) in pixels, both at least 1."""
@@ -87,18 +87,52 @@ class Classification:
     score: float
 
 
+class RangeRule(StrEnum):
+    """What can keep a taxon out of the answer at a place."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    SPECIES_LIST = "species_list"
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Why an answer is not what the scores alone would have made it.
+
+    Attributes:
+        rule: `allow` when the taxon's allow list lacks the place, `block` when its block list has it.
+        original: the taxon that was kept out.
+        level: rank of the answer that was given instead; None when none was found.
+        country: ISO 3166-1 alpha-3; None where only a species list was asked.
+        state: two letters, of a US state or territory.
+    """
+
+    rule: RangeRule
+    original: Taxon
+    level: Rank | None
+    country: str | None = None
+    state: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What we finally say of a box, and on whose word.
 
     Attributes:
         score: 0..1; the detector's confidence or the classifier's (rolled-up) score.
-        source: `detector`, `classifier`, or `classifier+rollup_to_<rank>`.
+        source: SpeciesNet's word for it: `detector`, `classifier`, `classifier+rollup_to_<rank>`,
+            `classifier+geofence+rollup_to_<rank>` or `classifier+geofence+rollup_failed`; ours is
+            `+species_list` at the end.
+        decision: the rule that decided, `1a` to `6` of `okapia.pipeline.ensemble`; empty where no
+            classifier was asked.
+        restrictions: what kept more precise answers out, in the order in which it did.
     """
 
     taxon: Taxon
     score: float
     source: str
+    decision: str = ""
+    restrictions: tuple[Restriction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from okapia.models.card import ModelCard
 from okapia.models.quantise import LADDER, Recipe, quantise, toolkit_versions
 from okapia.models.tensors import network_input
 from okapia.models.weights.staging import staging
-from okapia.models.weights.store import Installed, ModelStore, companions_of
+from okapia.models.weights.store import Installed, ModelStore
 from okapia.vision.resample import Pixels
 
 LEAST_SAMPLES: Final = 12
@@ -53,7 +53,7 @@ class Split(Generic[T]):
 
     def __str__(self) -> str:
         others = "the same" if self.is_shared else f"{len(self.judge)} others"
-        return f"calibrated on {len(self.calibrate)} pictures, judged on {others}"
+        return f"calibrated on {len(self.calibrate)} samples, judged on {others}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Trial:
 
     def __str__(self) -> str:
         return (
-            f"8 bits in {self.recipe.name}: {self.agreement}; {self.milliseconds:.1f} ms a picture against "
+            f"8 bits in {self.recipe.name}: {self.agreement}; {self.milliseconds:.1f} ms each against "
             f"{self.original_ms:.1f}, {self.n_bytes / 1e6:.1f} MB"
         )
 
@@ -167,8 +167,8 @@ def split(samples: Sequence[T]) -> Split[T]:
     """
     if len(samples) < LEAST_SAMPLES:
         raise InvalidRequest(
-            f"expected at least {LEAST_SAMPLES} pictures to calibrate with, better {10 * LEAST_SAMPLES}, "
-            f"got {len(samples)}",
+            f"expected at least {LEAST_SAMPLES} pictures (for a classifier: crops) to calibrate with, better "
+            f"{10 * LEAST_SAMPLES}, got {len(samples)}",
             param="calibrate",
         )
     if len(samples) < SPLIT_FROM:
@@ -232,7 +232,7 @@ class _Judge(Generic[A]):
         variant = self._exam.open(network)
         answers = [variant(sample()) for sample in self._samples]
         original_ms, milliseconds = _medians(self._original, variant, pixels=self._samples[0]())
-        n_bytes = sum(file.stat().st_size for file in (network, *companions_of(network)))
+        n_bytes = sum(file.stat().st_size for file in network.parent.iterdir())
         return Trial(recipe, self._exam.compare(self._answers, answers), n_bytes, milliseconds, original_ms)
 
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from okapia.domain.errors import ModelError
 from okapia.models.base import Tensor
+from okapia.models.rows import Shape
 
 if TYPE_CHECKING:
     import openvino
-
-Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ the classifier does not know all of them.
 import csv
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -29,7 +30,8 @@ RANGE_COLUMNS = ("class", "order", "family", "genus", "species", "common_name", 
 
 _CODE = re.compile(r"\b[A-Z]{3}\b")
 _REGION_NAME = re.compile(r"[a-z]+(_[a-z]+)*")
-_TOKEN = re.compile(r"[+-]|[^\s+-]+")
+_PIECE = re.compile(r"[+-]|[^\s+-]+")
+_SIGNS = frozenset("+-")
 
 Area = frozenset[str]
 """Countries, as ISO 3166-1 alpha-3 codes."""
@@ -89,33 +91,30 @@ def read_ranges(ranges: Traversable, *, regions: Traversable) -> Ranges:
     """
     names = _read_regions(regions)
     areas: dict[Key, Area] = {}
-
-    def add(cells: tuple[str, ...]) -> None:
-        class_, order, family, genus, species, _, where, _ = cells
+    for line in _lines(ranges, RANGE_COLUMNS):
+        class_, order, family, genus, species, _, where, _ = line.cells
         key = (class_, order, family, genus, species)
-        if key in areas:
-            raise ValueError(f"{';'.join(key)} has a row already")
-        areas[key] = _area(where, names)
-
-    _each_line(ranges, RANGE_COLUMNS, add)
+        with line.blamed():
+            if key in areas:
+                raise ValueError(f"{';'.join(key)} has a row already")
+            areas[key] = _area(where, names)
     world = names["everywhere"]
     return Ranges({key: area for key, area in areas.items() if area != world}, world)
 
 
 def _read_regions(table: Traversable) -> dict[str, Area]:
     """Give the area of each term: countries, regions, `everywhere` and `nowhere`."""
-    codes = frozenset(code for line in _lines(table, REGION_COLUMNS) for code in _CODE.findall(line.cells[1]))
+    lines = list(_lines(table, REGION_COLUMNS))
+    codes = frozenset(code for line in lines for code in _CODE.findall(line.cells[1]))
     names = {code: frozenset({code}) for code in codes} | {"everywhere": codes, "nowhere": frozenset()}
-
-    def add(cells: tuple[str, ...]) -> None:
-        region, where, _ = cells
-        if region in names:
-            raise ValueError(f"region {region!r} is defined already")
-        if not _REGION_NAME.fullmatch(region):
-            raise ValueError(f"expected a region's name in lower case, words joined by _, got {region!r}")
-        names[region] = _area(where, names)
-
-    _each_line(table, REGION_COLUMNS, add)
+    for line in lines:
+        region, where, _ = line.cells
+        with line.blamed():
+            if not _REGION_NAME.fullmatch(region):
+                raise ValueError(f"expected a region's name in lower case, words joined by _, got {region!r}")
+            if region in names:
+                raise ValueError(f"region {region!r} is defined already")
+            names[region] = _area(where, names)
     return names
 
 
@@ -136,17 +135,17 @@ def _area(where: str, names: Mapping[str, Area]) -> Area:
 
 
 def _signed_terms(where: str) -> Iterator[tuple[str, str]]:
-    sign, previous = "+", "the start"
-    for token in _TOKEN.findall(where):
-        if token not in "+-":
-            yield sign, token
-        elif previous in "+-":
-            raise ValueError(f"expected a region or country after {previous!r}, got {token!r}")
+    sign, before = "+", "the start"
+    for piece in _PIECE.findall(where):
+        if piece not in _SIGNS:
+            yield sign, piece
+        elif before in _SIGNS:
+            raise ValueError(f"expected a region or country after {before!r}, got {piece!r}")
         else:
-            sign = token
-        previous = token
-    if previous in {"+", "-", "the start"}:
-        raise ValueError(f"expected a region or country after {previous!r}, got the end of {where!r}")
+            sign = piece
+        before = piece
+    if before in {*_SIGNS, "the start"}:
+        raise ValueError(f"expected a region or country after {before!r}, got the end of {where!r}")
 
 
 def _suggestion(term: str, names: Mapping[str, Area]) -> str:
@@ -155,17 +154,16 @@ def _suggestion(term: str, names: Mapping[str, Area]) -> str:
 
 
 class _Line(NamedTuple):
-    number: int
+    place: str
     cells: tuple[str, ...]
 
-
-def _each_line(table: Traversable, columns: tuple[str, ...], add: Callable[[tuple[str, ...]], None]) -> None:
-    """Hand the cells of each line to `add`, and say where it was when it raises a ValueError."""
-    for line in _lines(table, columns):
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Say where it was when a ValueError is raised inside."""
         try:
-            add(line.cells)
+            yield
         except ValueError as error:
-            raise ModelError(f"{table.name}, line {line.number}: {error}") from error
+            raise ModelError(f"{self.place}: {error}") from error
 
 
 def _lines(table: Traversable, columns: tuple[str, ...]) -> Iterator[_Line]:
@@ -174,11 +172,11 @@ def _lines(table: Traversable, columns: tuple[str, ...]) -> Iterator[_Line]:
     if header != columns:
         raise ModelError(f"{table.name}: expected the columns {', '.join(columns)}, got {', '.join(header)}")
     for cells in reader:
-        if len(cells) != len(columns):
-            raise ModelError(
-                f"{table.name}, line {reader.line_num}: expected {len(columns)} cells, got {len(cells)}"
-            )
-        yield _Line(reader.line_num, tuple(cells))
+        line = _Line(f"{table.name}, line {reader.line_num}", tuple(cells))
+        with line.blamed():
+            if len(cells) != len(columns):
+                raise ValueError(f"expected {len(columns)} cells, got {len(cells)}")
+        yield line
 
 
 def _whole_countries(area: Area) -> dict[str, list[str]]:

@@ -85,7 +85,6 @@ def parse_state(country: Country | None, text: str) -> State:
         raise InvalidRequest(
             f"expected no state with {country.name}: only ranges in the USA are known by state",
             param="state",
-            param="state",
         )
     folded = _fold(text)
     state = _states_by_folded_name().get(folded) or _states_by_folded_name().get(folded.removeprefix("us"))
@@ -94,20 +93,6 @@ def parse_state(country: Country | None, text: str) -> State:
             f"expected a US state such as CA or California, got {text[:MAX_TEXT]!r}", param="state"
         )
     return state
-
-
-def country_of_code(cca3: str) -> Country:
-    """Give the country of an alpha-3 code in upper case.
-
-    Raises:
-        KeyError: no country has it.
-    """
-    return _by_cca3()[cca3]
-
-
-def country_of_alpha2(cca2: str) -> Country:
-    """Give the country of an alpha-2 code in upper case; KeyError when no country has it."""
-    return _by_cca2()[cca2]
 
 
 def all_countries() -> tuple[Country, ...]:
@@ -122,16 +107,6 @@ def _table() -> tuple[tuple[Country, tuple[str, ...]], ...]:
         (Country(row["cca2"], row["cca3"], row["name"]), tuple(filter(None, row["aliases"].split(";"))))
         for row in _rows("countries.csv")
     )
-
-
-@cache
-def _by_cca3() -> Mapping[str, Country]:
-    return {country.cca3: country for country in all_countries()}
-
-
-@cache
-def _by_cca2() -> Mapping[str, Country]:
-    return {country.cca2: country for country in all_countries()}
 
 
 @cache
@@ -155,7 +130,7 @@ def _rows(file_name: str) -> Iterable[dict[str, str]]:
 
 
 def _fold(text: str) -> str:
-    """Reduce to lower-case letters and digits, without accents; to nothing when it is no name for its length."""
+    """Reduce to lower-case letters and digits without accents; to nothing when it is too long."""
     if len(text) > MAX_TEXT:
         return ""
     plain = text.replace("&", "and").casefold().translate(_PLAIN_LETTERS)

@@ -12,8 +12,9 @@ from okapia.domain.errors import InvalidRequest, UnreadableFile
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """What a file's name ends with, in any case, to be taken for a picture inside a folder."""
 
-SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir"})
-"""Lower-case names of folders that hold deleted pictures (Windows) or thumbnails (Synology)."""
+SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir", "okapia-check"})
+"""Lower-case names of folders that hold deleted pictures (Windows), thumbnails (Synology) or the copies that
+`okapia models check` draws."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,7 @@ def test_noise_around_a_sure_part_does_not_swallow_it() -> None:
 
 def test_a_box_at_the_border_of_the_picture_is_not_cut() -> None:
     assert not Seen(animal(0.5, BBox(0.0, 0.0, 0.2, 1.0)), LEFT_TILE).is_cut
+    assert not Seen(animal(0.5, BBox(0.8, 0.0, 0.2, 1.0)), RIGHT_TILE).is_cut
     assert Seen(animal(0.5, BBox(0.3, 0.3, 0.3, 0.2)), LEFT_TILE).is_cut
     assert Seen(animal(0.5, BBox(0.4, 0.3, 0.3, 0.2)), RIGHT_TILE).is_cut
 

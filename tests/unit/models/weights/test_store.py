@@ -157,7 +157,7 @@ def test_a_companion_that_changed_is_damage(store: ModelStore, tmp_path: Path) -
     network = tmp_path / "net.xml"
     network.write_bytes(b"graph")
     network.with_suffix(".bin").write_bytes(b"tensors")
-    store.link(own_card(), network, source="in place")
+    store.link(own_card(), network, companions=[network.with_suffix(".bin")], source="in place")
 
     network.with_suffix(".bin").write_bytes(b"other tensors")
 

@@ -68,7 +68,8 @@ def require_free_id(model_id: str, *, catalog: Catalog, if_known: IfKnown = "ref
 def _installed(addition: Addition, store: ModelStore) -> Installed:
     facts, source = addition.facts, f"file {addition.facts.name}"
     if addition.keep == "in_place":
-        return store.link(addition.card, facts.path, source=source)
+        outside = [facts.path.parent / name for name in facts.data_files]
+        return store.link(addition.card, facts.path, companions=outside, source=source)
     names = [facts.name, *facts.data_files]
     try:
         with staging(store.root) as folder:

@@ -173,7 +173,9 @@ class Zoo:
         _require_free_name(model_id)
         self._require_same_place(model_id, folder)
         self._check(content.card, content.network)
-        installed = self._store.link(content.card, content.network, source=str(folder))
+        installed = self._store.link(
+            content.card, content.network, companions=companions_of(content.network), source=str(folder)
+        )
         self._on_event(PullEvent("installed", (model_id,)))
         return installed
 
