@@ -229,7 +229,7 @@ def main() -> None:
     shown = sum(len(scene.animals) for scene in sets[1])
     without = sum(not scene.animals for scene in sets[1])
     print(
-        f"\nanimals found of {shown} / doubles / false boxes / false alarms in {without} pictures without animals"
+        f"\nanimals found of {shown} / doubles / false boxes / false alarms of {without} pictures without one"
     )
     write("tiles", {"threshold": options.threshold, "rows": [list(row) for row in rows], "counts": counts})
 

@@ -117,6 +117,18 @@ def check(
 
 
 @app.command()
+def optimise(
+    model_id: _ModelId,
+    *,
+    calibrate: Annotated[Path, typer.Option(help="Folder of typical pictures, 40 or more.")],
+) -> None:
+    """Make an 8-bit variant, ID-int8, that is let in only when it agrees with the original."""
+    from okapia.cli import model_optimise
+
+    model_optimise.optimise_model(model_id, calibrate=calibrate)
+
+
+@app.command()
 def tune() -> None:
     """Measure which engine is fastest on this machine, and keep to it from now on."""
     _desk().tune()

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from okapia.domain.errors import ModelError
+from okapia.domain.errors import ModelError, OkapiaError
 from okapia.models.base import Tensor
 from okapia.models.rows import Shape
 
@@ -137,10 +137,10 @@ def _without(package: str) -> Iterator[None]:
 
 @contextmanager
 def _as_model_error(network: Path) -> Iterator[None]:
-    """Translate what NNCF and OpenVINO raise: their errors share no base of their own."""
+    """Translate what NNCF and OpenVINO raise: their errors share no base. A row's own error stays itself."""
     try:
         yield
-    except ModelError:
+    except OkapiaError:
         raise
     except Exception as error:
         line = str(error).strip().split("\n", 1)[0][:300]

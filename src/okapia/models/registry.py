@@ -1,43 +1,26 @@
 """The models of this process: found by id, loaded when first asked for, dropped when idle."""
 
-import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import psutil
 import structlog
 
 from okapia.domain.errors import InvalidRequest, ModelError, ModelNotInstalled
-from okapia.domain.types import LoadedModel, ModelFacts, ModelReport, Size
+from okapia.domain.types import LoadedModel, ModelFacts, Size
 from okapia.models.base import Classifier, Detector, Model, Session
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
+from okapia.models.families import build_classifier, build_detector
 from okapia.models.runtime import Runtime
 from okapia.models.taxa import class_taxa
 
 _log = structlog.get_logger(__name__)
 
 M = TypeVar("M", bound=Model)
-
-
-class DetectorFamily(Protocol):
-    """What a family module of detectors exports as `build`."""
-
-    def __call__(
-        self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport
-    ) -> Detector: ...
-
-
-class ClassifierFamily(Protocol):
-    """What a family module of classifiers exports as `build`."""
-
-    def __call__(
-        self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport
-    ) -> Classifier: ...
 
 
 @dataclass(slots=True)
@@ -101,14 +84,13 @@ class _Shelf(Generic[M]):
         return _Entry(model, self._clock(), grown, time.monotonic() - started)
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(NamedTuple):
     """A network ready for its family."""
 
     card: ModelCard
     session: Session
     canvas: Size
-    report: ModelReport
+    sha256: str
 
 
 class Registry:
@@ -198,14 +180,12 @@ class Registry:
         )
 
     def _load_detector(self, model_id: str) -> Detector:
-        opened = self._open(model_id, task="detector")
-        build: DetectorFamily = _family(opened.card).build
-        return build(opened.card, opened.session, canvas=opened.canvas, report=opened.report)
+        card, session, canvas, sha256 = self._open(model_id, task="detector")
+        return build_detector(card, session, canvas=canvas, sha256=sha256)
 
     def _load_classifier(self, model_id: str) -> Classifier:
-        opened = self._open(model_id, task="classifier")
-        build: ClassifierFamily = _family(opened.card).build
-        return build(opened.card, opened.session, canvas=opened.canvas, report=opened.report)
+        card, session, canvas, sha256 = self._open(model_id, task="classifier")
+        return build_classifier(card, session, canvas=canvas, sha256=sha256)
 
     def _open(self, model_id: str, *, task: str) -> _Opened:
         """Find a model's card and weights and load the network."""
@@ -217,11 +197,8 @@ class Registry:
             raise ModelNotInstalled(model_id, command=f"okapia models pull {model_id}")
         canvas = self._canvas(card)
         session = self._runtime.open(installed.path, card.input_shape(canvas))
-        report = ModelReport(
-            card.id, task, canvas, session.engine, session.device, session.precision, installed.sha256
-        )
-        _log.info("model_loaded", model=card.id, engine=report.engine, device=report.device)
-        return _Opened(card, session, canvas, report)
+        _log.info("model_loaded", model=card.id, engine=session.engine, device=session.device)
+        return _Opened(card, session, canvas, installed.sha256)
 
     def _canvas(self, card: ModelCard) -> Size:
         side = self._canvases.get(card.id)
@@ -237,11 +214,3 @@ def _class_names(card: ModelCard) -> tuple[str, ...]:
     if not isinstance(card.labels, str):
         return tuple(label for label in card.labels if label)
     return tuple(sorted({taxon.common_name for taxon in class_taxa(card.labels).by_class.values()}))
-
-
-def _family(card: ModelCard) -> ModuleType:
-    """Import the module of a card's family, only now that a model of it is asked for."""
-    try:
-        return importlib.import_module(f"okapia.models.{card.family}")
-    except ModuleNotFoundError as error:
-        raise ModelError(f"{card.id}: there is no model family {card.family!r}") from error

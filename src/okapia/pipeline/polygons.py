@@ -35,13 +35,10 @@ class PolygonIndex:
         """Index polygons given as WKB.
 
         Raises:
-            PlacesUnavailable: shapely is not installed, or a polygon is none.
+            PlacesUnavailable: shapely is not installed.
         """
         self._shapely = _shapely()
-        try:
-            self._polygons = self._shapely.from_wkb(list(polygons))
-        except self._shapely.errors.ShapelyError as error:
-            raise PlacesUnavailable(f"the place data is damaged: {error}") from error
+        self._polygons = self._shapely.from_wkb(list(polygons))
         self._tree = self._shapely.STRtree(self._polygons)
 
     def covering(self, longitude: float, latitude: float) -> int | None:

@@ -1,27 +1,35 @@
-"""From a classifier's scores to what we say of one box."""
+"""What the pipeline says of one box: the decision list, then the project's own list."""
 
-from okapia.domain.taxonomy import ANIMAL, HUMAN, VEHICLE, Taxonomy, roll_up
+from okapia.domain.taxonomy import ANIMAL, HUMAN, VEHICLE, Taxonomy
 from okapia.domain.types import Category, Classification, Detection, Prediction
-
-CERTAIN = 0.65
-"""Score that a taxon must exceed: SpeciesNet's thresholds 4b and 5a (4.0.0 to 5.0.6)."""
+from okapia.pipeline.ensemble import decide
+from okapia.pipeline.geofence import OPEN, Fence
+from okapia.pipeline.species_list import SpeciesList
 
 _COARSE = {Category.ANIMAL: ANIMAL, Category.PERSON: HUMAN, Category.VEHICLE: VEHICLE}
 
 
 def predict(
-    detection: Detection, classifications: tuple[Classification, ...], taxonomy: Taxonomy
+    detection: Detection,
+    classifications: tuple[Classification, ...],
+    taxonomy: Taxonomy,
+    *,
+    fence: Fence = OPEN,
+    species_list: SpeciesList | None = None,
 ) -> Prediction | None:
-    """Say what is in the box: the best taxon, else a higher one, else the detector's word.
+    """Say what is in a box that counts as found.
+
+    Where nothing was classified the detector's word counts. So it does where the rules end without
+    an answer (6): SpeciesNet calls a box below 0.5 unknown then, but whoever asks for boxes of at
+    least some confidence has said what counts as found.
 
     Returns:
         None for a box of the category `other`, of which the taxonomy knows nothing.
     """
-    if classifications and classifications[0].score > CERTAIN:
-        return Prediction(classifications[0].taxon, classifications[0].score, "classifier")
-    scores = {c.taxon: c.score for c in classifications}
-    rolled = roll_up(scores, taxonomy, threshold=CERTAIN)
-    if rolled is not None:
-        return Prediction(rolled.taxon, rolled.score, f"classifier+rollup_to_{rolled.rank}")
     coarse = _COARSE.get(detection.category)
-    return Prediction(coarse, detection.confidence, "detector") if coarse else None
+    if not classifications:
+        return Prediction(coarse, detection.confidence, "detector") if coarse else None
+    prediction = decide(detection, classifications, taxonomy=taxonomy, fence=fence)
+    if prediction.decision == "6":
+        return Prediction(coarse, detection.confidence, "detector", "6") if coarse else None
+    return species_list.restrict(prediction, fence) if species_list else prediction

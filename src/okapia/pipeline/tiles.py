@@ -1,7 +1,7 @@
 """Small animals: one detector looks at the whole picture and at overlapping tiles of it.
 
-A tile fills the network's canvas, so an animal is larger there. It is also seen up to five times, and
-the borders of tiles cut it: what follows makes one box of that. The limits only decide which boxes show
+A tile fills the network's canvas, so an animal is larger there. It is also seen several times, and the
+borders of tiles cut it: what follows makes one box of that. The limits only decide which boxes show
 the same thing; no box goes for being weak.
 """
 
@@ -154,7 +154,7 @@ def _unexplained(alike: list[Seen]) -> list[Seen]:
     boxes = _Boxes(alike)
     parts = []
     for place, one in enumerate(boxes.ordered):
-        if boxes.explains(place):
+        if boxes.absorbed(place):
             continue
         if one.is_cut:
             parts.append(one)
@@ -167,7 +167,7 @@ def _settled(alike: list[Seen]) -> list[Seen]:
     """Leave out what a better box explains."""
     boxes = _Boxes(alike)
     for place in range(len(boxes.ordered)):
-        if not boxes.explains(place):
+        if not boxes.absorbed(place):
             boxes.keep(place)
     return boxes.kept()
 
@@ -198,8 +198,8 @@ class _Boxes:
             for place in np.flatnonzero(self._is_kept)
         ]
 
-    def explains(self, place: int) -> bool:
-        """Whether an earlier box that was kept shows the same; the best of them becomes as sure."""
+    def absorbed(self, place: int) -> bool:
+        """Whether a kept box shows the same and more; the one that fits best becomes as sure."""
         shared = self._shared(place)
         union = self._areas[:place] + self._areas[place] - shared
         iou = np.divide(shared, union, out=np.zeros(place), where=union > 0)
@@ -239,15 +239,13 @@ def _joined(alike: list[Seen]) -> list[Seen]:
 
 
 def _add_joined(part: Seen, joined: list[Seen]) -> None:
-    """Append `part`, together with what it continues."""
-    rest = next((other for other in joined if _continues(part, other)), None)
-    if rest is None:
-        joined.append(part)
-        return
-    joined.remove(rest)
-    surer = max(part, rest, key=lambda one: one.detection.confidence)
-    bbox = _around(part.detection.bbox, rest.detection.bbox)
-    _add_joined(Seen(replace(surer.detection, bbox=bbox), _around(part.view, rest.view)), joined)
+    """Append `part`, together with all that it continues."""
+    while rest := next((other for other in joined if _continues(part, other)), None):
+        joined.remove(rest)
+        surer = max(part, rest, key=lambda one: one.detection.confidence)
+        bbox = _around(part.detection.bbox, rest.detection.bbox)
+        part = Seen(replace(surer.detection, bbox=bbox), _around(part.view, rest.view))
+    joined.append(part)
 
 
 def _continues(part: Seen, other: Seen) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from okapia.domain.errors import InvalidRequest, ModelError, VariantRefused
+from okapia.domain.errors import EmptyImage, InvalidRequest, ModelError, VariantRefused
 from okapia.domain.types import Classification, ModelReport
 from okapia.models.agreement import Gate
 from okapia.models.base import Tensor
@@ -261,6 +261,18 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match=r"cannot quantise .*network\.onnx: "):
         quantise(network, (1, 3, SIDE, SIDE), rows=rows(4), recipe=LADDER[0], target=tmp_path / "v.xml")
+
+
+@needs_nncf
+def test_a_picture_that_does_not_decode_says_so_itself(store: ModelStore, original: Installed) -> None:
+    def broken() -> Pixels:
+        raise EmptyImage
+
+    # The last block calibrates: the original is questioned without it.
+    samples = [*pictures(44), broken]
+
+    with pytest.raises(EmptyImage):
+        run(store, original, samples=samples)
 
 
 @needs_nncf

@@ -51,7 +51,8 @@ class Installed(_Record):
 
     Attributes:
         path: the network's file.
-        sha256, n_bytes: of that file when it was installed; `ModelStore.verify` compares.
+        sha256: of that file when it was installed; `ModelStore.verify` compares.
+        n_bytes: of that file and its companions.
         card_version: version of the card that it was made by.
         source: where the weights came from: `package==version`, `zoo <record>`, or a path.
         archive_sha256: of the package's archive, when they came from one.
@@ -239,7 +240,7 @@ def _record(
     return _Record(
         model_id=card.id,
         sha256=file_sha256(network),
-        n_bytes=network.stat().st_size,
+        n_bytes=sum(file.stat().st_size for file in (network, *companions)),
         card_version=card.version,
         source=source,
         archive_sha256=card.source.archive_sha256 if card.source else None,

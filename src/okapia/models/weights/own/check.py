@@ -1,15 +1,14 @@
 """Whether a network really answers as its card says: one run through its family, before it is installed."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import ModelReport
 from okapia.models.base import Session, Tensor
 from okapia.models.card import ModelCard
+from okapia.models.families import build_classifier, build_detector
 from okapia.models.weights.fingerprint import check as check_fingerprint
 from okapia.models.weights.fingerprint import probe
 from okapia.models.weights.pull import OpenSession
@@ -51,19 +50,12 @@ class _FiniteSession:
 
 def _run_family(card: ModelCard, session: Session, name: str) -> None:
     """Analyse the test picture as the pipeline would."""
-    report = ModelReport(
-        card.id, card.task, card.canvas, session.engine, session.device, session.precision, ""
-    )
     try:
-        build = importlib.import_module(f"okapia.models.{card.family}").build
-        model = build(card, session, canvas=card.canvas, report=report)
         if card.task == "detector":
-            model.detect(_picture(card))
+            build_detector(card, session, canvas=card.canvas, sha256="").detect(_picture(card))
         else:
-            model.classify([_picture(card)])
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ModelError(f"{card.id}: there is no model family {card.family!r} for a {card.task}") from error
-    except (ValueError, LookupError, TypeError) as error:
+            build_classifier(card, session, canvas=card.canvas, sha256="").classify([_picture(card)])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(f"{name} does not run as family {card.family}, as its card says: {error}") from error
 
 
