@@ -48,7 +48,7 @@ class ModelDesk:
         for card in self._catalog.cards().values():
             installed = self._store.find(card.id)
             state = f"{installed.n_bytes / _MB:.1f} MB" if installed else "not installed"
-            typer.echo(f"{card.id:<20} {card.task:<11} {state:<14} {card.licence:<11} {card.title}")
+            typer.echo(f"{card.id:<24} {card.task:<11} {state:<14} {card.licence:<11} {card.title}")
         typer.echo(f"{len(catalogue.entries())} more in the public zoo: okapia models search [WORDS]")
 
     def print_list_json(self) -> None:

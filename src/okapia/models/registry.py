@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np
 import psutil
 import structlog
 
@@ -21,6 +22,8 @@ from okapia.models.taxa import class_taxa
 _log = structlog.get_logger(__name__)
 
 M = TypeVar("M", bound=Model)
+
+_GREY = np.full((64, 64, 3), 128, dtype=np.uint8)
 
 
 @dataclass(slots=True)
@@ -139,11 +142,11 @@ class Registry:
         return self._detectors.holds(model_id) or self._classifiers.holds(model_id)
 
     def load(self, model_id: str) -> None:
-        """Bring a model into memory; raises as `detector` does."""
+        """Bring a model into memory and run it once; raises as `detector` does."""
         if self._catalog.card(model_id).task == "detector":
-            self.detector(model_id)
+            self.detector(model_id).detect(_GREY)
         else:
-            self.classifier(model_id)
+            self.classifier(model_id).classify([_GREY])
 
     def unload(self, model_id: str) -> bool:
         """Drop a model now; False when it was not in memory."""

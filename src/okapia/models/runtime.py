@@ -8,9 +8,11 @@ latency); `Load` says which one a call should take. On GPUs concurrent calls are
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from okapia.models.base import Session, Tensor
 from okapia.models.batching import BatchingSession
 from okapia.models.devices import CPU, Device, Hardware, count_gpus, installed_engines, take_device
 from okapia.models.engine import Engine, Opener, Plan, Precision
+from okapia.models.polite import politely
 from okapia.models.rotation import Fleet, Lane, RotatingSession
 from okapia.models.rows import Shape
 
@@ -44,12 +47,17 @@ class EngineChoice:
     device: Device = CPU
 
 
+BUSY_S = 2.0
+"""A process counts as busy for so long after its last picture: callers who come one by one leave gaps."""
+
+
 class Load:
     """Counts the pictures in flight, so that a lone one can have all cores."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._in_flight = 0
+        self._last_end = float("-inf")
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -61,11 +69,17 @@ class Load:
         finally:
             with self._lock:
                 self._in_flight -= 1
+                self._last_end = time.monotonic()
 
     @property
     def is_light(self) -> bool:
         """At most one picture is in flight."""
         return self._in_flight <= 1
+
+    @property
+    def is_none(self) -> bool:
+        """No picture is in flight, nor was one lately."""
+        return self._in_flight == 0 and time.monotonic() - self._last_end > BUSY_S
 
 
 class Runtime:
@@ -107,13 +121,19 @@ class Runtime:
     def open(self, network: Path, row: Shape) -> Session:
         """Load a network for rows of the shape `row`: (1, 3, H, W) or (1, H, W, 3), None for an open side.
 
-        OpenVINO's own networks (`.xml`) run in OpenVINO, whatever the engine of ONNX files.
+        OpenVINO's own networks (`.xml`) run in OpenVINO, whatever the engine of ONNX files. Where pictures
+        are on their way, loading gives way to them.
 
         Raises:
             ModelError: the file is no network that the engine reads, or takes other rows.
             DeviceUnavailable: the chosen device or precision is not to be had for it.
             DeviceLost: no GPU is left.
         """
+        if self._load.is_none:
+            return self._open(network, row)
+        return politely(partial(self._open, network, row))
+
+    def _open(self, network: Path, row: Shape) -> Session:
         is_own = network.suffix == open_vino.IR_SUFFIX
         if is_own and self.choice.device.is_gpu:
             raise DeviceUnavailable(

@@ -20,16 +20,22 @@ def assemble(registry: Registry, choice: ModelChoice, policy: DecodePolicy) -> P
     """
     classifier = registry.classifier(choice.classifier) if choice.classifier else None
     taxonomy = classifier.taxonomy if classifier else builtin_taxonomy()
-    detector = _detector(registry, choice.detector)
-    if choice.tiles > 1:
-        detector = Tiled(detector, per_side=choice.tiles)
-    return Pipeline(detector, classifier, taxonomy, policy)
+    return Pipeline(_detector(registry, choice), classifier, taxonomy, policy)
 
 
-def _detector(registry: Registry, name: str) -> Detector:
-    match name.split("+"):
+def _detector(registry: Registry, choice: ModelChoice) -> Detector:
+    match choice.detector.split("+"):
         case [single]:
-            return registry.detector(single)
+            return _tiled(registry.detector(single), choice.tiles)
         case [animals, coco]:
-            return Fusion(animals=registry.detector(animals), coco=registry.detector(coco))
-    raise InvalidRequest(f"expected one detector or two joined by '+', got {name!r}", param="detector")
+            # The COCO network reads people into the info strips of tiles (docs/accuracy.md); and an animal
+            # that a person overrules has to be seen whole.
+            tiled = _tiled(registry.detector(animals), choice.tiles)
+            return Fusion(animals=tiled, coco=registry.detector(coco))
+    raise InvalidRequest(
+        f"expected one detector or two joined by '+', got {choice.detector!r}", param="detector"
+    )
+
+
+def _tiled(detector: Detector, per_side: int) -> Detector:
+    return detector if per_side == 1 else Tiled(detector, per_side=per_side)

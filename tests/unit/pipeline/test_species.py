@@ -3,9 +3,11 @@
 import pytest
 
 from okapia.domain.taxonomy import ANIMAL, HUMAN, VEHICLE, Taxon
-from okapia.domain.types import BBox, Category, Classification, Detection
+from okapia.domain.types import BBox, Category, Classification, Detection, Prediction
 from okapia.models.taxa import builtin_taxonomy
+from okapia.pipeline.geofence import Geofence, TaxonRules
 from okapia.pipeline.species import predict
+from okapia.pipeline.species_list import SpeciesList
 
 TAXONOMY = builtin_taxonomy()
 
@@ -52,3 +54,55 @@ def test_without_a_classifier_the_detectors_word_counts(category: Category, expe
 
 def test_of_furniture_nothing_is_said() -> None:
     assert predict(box(Category.OTHER), (), TAXONOMY) is None
+
+
+def test_of_classified_furniture_without_an_answer_nothing_is_said() -> None:
+    assert predict(box(Category.OTHER), (Classification(named("red fox"), 0.3),), TAXONOMY) is None
+
+
+def test_where_the_rules_end_without_an_answer_the_detectors_word_counts() -> None:
+    weak = Classification(named("red fox"), 0.3)
+
+    prediction = predict(box(Category.ANIMAL, 0.4), (weak,), TAXONOMY)
+
+    assert prediction == Prediction(ANIMAL, 0.4, "detector", "6")
+
+
+def test_the_geofence_is_asked() -> None:
+    fox = named("red fox")
+    fence = Geofence({fox.key: TaxonRules(block={"NZL": frozenset()})}).at("NZL")
+
+    prediction = predict(box(Category.ANIMAL), (Classification(fox, 0.9),), TAXONOMY, fence=fence)
+
+    assert prediction is not None
+    assert prediction.taxon.scientific_name == "Canidae"
+    assert prediction.source == "classifier+geofence+rollup_to_family"
+
+
+def test_the_species_list_has_the_last_word_within_the_geofence() -> None:
+    wolf, fox = named("grey wolf"), named("red fox")
+    fence = Geofence({wolf.key: TaxonRules(block={"GBR": frozenset()})}).at("GBR")
+    listed = SpeciesList.of([fox], TAXONOMY, walk="up_and_down")
+
+    prediction = predict(
+        box(Category.ANIMAL), (Classification(wolf, 0.9),), TAXONOMY, fence=fence, species_list=listed
+    )
+
+    assert prediction is not None
+    assert (prediction.taxon, prediction.source) == (
+        fox,
+        "classifier+geofence+rollup_to_family+species_list",
+    )
+    assert [restriction.original.scientific_name for restriction in prediction.restrictions] == [
+        "Canis lupus",
+        "Canidae",
+    ]
+
+
+def test_a_person_stays_a_person_whatever_the_species_list() -> None:
+    listed = SpeciesList.of([named("red fox")], TAXONOMY)
+
+    prediction = predict(box(Category.PERSON), (), TAXONOMY, species_list=listed)
+
+    assert prediction is not None
+    assert prediction.taxon == HUMAN
