@@ -46,8 +46,10 @@ from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.store import ModelStore
+from okapia.pipeline.assemble import Assembler
+from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import URBAN, WILD, Models, NamedImage, Service
+from okapia.service import URBAN, WILD, Models, NamedImage, Service, Species
 from okapia.settings import load_settings
 from okapia.vision.decode import DecodePolicy
 
@@ -68,8 +70,11 @@ class NullService(Service):
         runtime = Runtime(EngineChoice(), load=load, cores=1)
         registry = Registry(Catalog(ModelStore(Path())), runtime=runtime, canvases={}, idle_s=60)
         policy, choice = DecodePolicy(), ModelChoice("null", None)
+        assembler = Assembler(registry, policy=policy, ranges=RangeFiles())
+        models = Models(registry, assembler=assembler, profiles={WILD: choice, URBAN: choice})
         super().__init__(
-            models=Models(registry, policy=policy, profiles={WILD: choice, URBAN: choice}),
+            models=models,
+            species=Species(models, home=Path()),
             scheduler=Scheduler(workers=1, depth=64, load=load),
             policy=policy,
             deadline_s=60,

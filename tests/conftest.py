@@ -1,10 +1,11 @@
 """Fixtures that every tier shares."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A busy machine is no reason to fail.
@@ -12,6 +13,13 @@ settings.register_profile("okapia", deadline=None)
 settings.load_profile("okapia")
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Undo what a command did to the logs: it writes to its own standard error, which is closed then."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,10 @@ from okapia.models.registry import Registry
 from okapia.models.runtime import HARDWARE, EngineChoice, Load, Runtime, usable_cores
 from okapia.models.tuning import load_choice
 from okapia.models.weights.store import ModelStore
+from okapia.pipeline.assemble import Assembler
+from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import Models, Service
+from okapia.service import Models, Service, Species
 from okapia.settings import Settings
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
 
@@ -69,8 +71,12 @@ def build_service(settings: Settings) -> Service:
         canvases=settings.canvases,
         idle_s=settings.model_idle_s,
     )
+    ranges = RangeFiles(settings.geofence, settings.species_list)
+    assembler = Assembler(registry, policy=policy, ranges=ranges)
+    models = Models(registry, assembler=assembler, profiles=settings.profiles)
     return Service(
-        models=Models(registry, policy=policy, profiles=settings.profiles),
+        models=models,
+        species=Species(models, home=settings.home),
         scheduler=Scheduler(workers=_workers(settings, choice.device), depth=settings.queue_depth, load=load),
         policy=policy,
         deadline_s=settings.deadline_s,

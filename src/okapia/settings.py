@@ -37,6 +37,10 @@ class Settings(BaseSettings):
         classifier: a model id; empty for none.
         urban_detector, urban_classifier: the same for the profile `urban`; empty for what `wild` has.
         tiles: tiles a side that every picture is also looked at in; 1 looks at the whole picture only.
+        geofence: file of range rules (CSV or JSON) on top of the classifier's own.
+        species_list: CSV (latin, common) of the only taxa that an answer may be.
+        source_roots: folders in which callers of the server may name files; none by default.
+        fetch_urls: whether callers may have the server fetch pictures by URL.
         zoo_url, zoo_record: where the public zoo's archives are fetched from; a newer record has newer
             models.
         canvases: model id to side of its input in pixels, in place of the card's default.
@@ -63,6 +67,10 @@ class Settings(BaseSettings):
     urban_detector: str = ""
     urban_classifier: str = ""
     tiles: Annotated[int, Field(ge=1, le=4)] = 1
+    geofence: Path | None = None
+    species_list: Path | None = None
+    source_roots: tuple[Path, ...] = ()
+    fetch_urls: bool = False
     zoo_url: Annotated[str, Field(pattern=r"^https?://")] = "https://zenodo.org"
     zoo_record: Annotated[str, Field(pattern=r"^\d+$")] = "22018132"
     canvases: dict[str, int] = Field(default_factory=dict)

@@ -115,6 +115,21 @@ class Restriction:
 
 
 @dataclass(frozen=True, slots=True)
+class Smoothing:
+    """Why a box has another taxon than its own scores gave it.
+
+    Attributes:
+        rule: `other`, `minority`, `taxonomy` or `family` (`okapia.pipeline.smoothing`).
+        original: what its own scores gave.
+        source: name of the picture that the taxon came from, when it is another one.
+    """
+
+    rule: str
+    original: Taxon
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What we finally say of a box, and on whose word.
 
@@ -126,6 +141,7 @@ class Prediction:
         decision: the rule that decided, `1a` to `6` of `okapia.pipeline.ensemble`; empty where no
             classifier was asked.
         restrictions: what kept more precise answers out, in the order in which it did.
+        smoothing: set when the taxon comes from the box's neighbours; the score stays its own.
     """
 
     taxon: Taxon
@@ -133,6 +149,7 @@ class Prediction:
     source: str
     decision: str = ""
     restrictions: tuple[Restriction, ...] = ()
+    smoothing: Smoothing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +221,14 @@ class Analysis:
 
     Attributes:
         detections: most confident first; down to the floor the pipeline was run with.
+        prediction: of the picture as a whole; only with `Crops.TOP_BOX`.
+        classifications: best first, of the part that `prediction` was made from.
     """
 
     image: ImageInfo
     detections: tuple[Detection, ...]
+    prediction: Prediction | None = None
+    classifications: tuple[Classification, ...] = ()
 
     def above(self, threshold: float) -> "Analysis":
         """Return the same analysis with the detections of at least `threshold` (0..1) only."""
@@ -249,6 +270,45 @@ class ImageResult:
     seconds: float = 0.0
 
 
+class Crops(StrEnum):
+    """Which boxes are classified, and by whose rules the answer is made.
+
+    `ANIMALS` is Okapia's own: the found animals. The others are SpeciesNet's: `TOP_BOX` asks the most
+    confident box of any category, or the whole picture when there is none, for one answer a picture (to 5.0.5);
+    `EVERY_BOX` asks each box of at least 0.1 for an answer of its own (from 5.0.6).
+    """
+
+    ANIMALS = "animals"
+    TOP_BOX = "top_box"
+    EVERY_BOX = "every_box"
+
+
+class Smooth(StrEnum):
+    """Whether boxes take a taxon from their neighbours.
+
+    `IMAGE` and `SEQUENCE` are MegaDetector's rules within one picture, and within pictures that one camera took
+    in a row as well; `HERD` only makes broad answers more precise.
+    """
+
+    OFF = "off"
+    IMAGE = "image"
+    SEQUENCE = "sequence"
+    HERD = "herd"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place that ranges are asked about.
+
+    Attributes:
+        country: ISO 3166-1 alpha-3 in capitals; None when unknown: nothing is fenced out then.
+        state: of the USA, two capitals.
+    """
+
+    country: str | None = None
+    state: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysisOptions:
     """What a caller asks of the pipeline.
@@ -257,10 +317,14 @@ class AnalysisOptions:
         threshold: least detector confidence, 0.01..0.99, of a box that counts as found;
             found animals are classified.
         classify: whether found animals get a species.
+        smooth: within one picture; `SEQUENCE` counts as `IMAGE` here.
     """
 
     threshold: float = 0.2
     classify: bool = True
+    crops: Crops = Crops.ANIMALS
+    where: Where = Where()
+    smooth: Smooth = Smooth.OFF
 
 
 @dataclass(frozen=True, slots=True)

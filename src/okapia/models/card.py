@@ -187,6 +187,9 @@ class ModelCard(_Strict):
             class (several classes may be true at once).
         confidence_threshold: what the model's makers recommend, 0..1; a sigmoid classifier reports
             nothing below it.
+        taxonomy: file of seven-part labels that scores roll up in, when the labels alone are not all of it.
+        geofence: SpeciesNet's JSON file of where taxa occur, or `builtin` for the ranges that ship with the
+            built-in label tables; empty for none.
         area: where it was made for ("Europe"); empty when everywhere or unknown.
         notes: what a person should know before trusting it.
     """
@@ -200,6 +203,8 @@ class ModelCard(_Strict):
     citation: str = ""
     notes: str = ""
     area: str = ""
+    taxonomy: str = ""
+    geofence: str = ""
     canvas: Canvas
     canvases: tuple[Canvas, ...] = ()
     labels: tuple[str, ...] | str

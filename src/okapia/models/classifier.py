@@ -31,7 +31,7 @@ class ScoreClassifier:
         self._card = card
         self._session = session
         self._canvas = canvas
-        self._classes = class_taxa(card.labels)
+        self._classes = class_taxa(card.labels, taxonomy=card.taxonomy)
         self._floor = max(SCORE_FLOOR, (card.confidence_threshold or 0) if _is_multilabel(card) else 0)
         self.taxonomy = self._classes.taxonomy
         self.crop_side = max(canvas)

@@ -139,6 +139,10 @@ class Registry:
         """Give the classifier `model_id`, loading it if need be; raises as `detector` does."""
         return self._classifiers.get(model_id)
 
+    def card(self, model_id: str) -> ModelCard:
+        """Give a model's card; raises what `Catalog.card` raises."""
+        return self._catalog.card(model_id)
+
     def holds(self, model_id: str) -> bool:
         """Say whether a model is in memory."""
         return self._detectors.holds(model_id) or self._classifiers.holds(model_id)

@@ -6,17 +6,18 @@ SpeciesNet's seven-part ones, or plain names, latin or common.
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from okapia.domain.errors import ModelError
-from okapia.domain.taxonomy import ANIMAL, HUMAN, Key, Taxon, Taxonomy
+from okapia.domain.errors import InvalidRequest, ModelError
+from okapia.domain.taxonomy import BLANK, HUMAN, SPECIAL, VEHICLE, Key, Taxon, Taxonomy
 
 _KEY_COLUMNS = ("class", "order", "family", "genus", "species")
 
-NOTHING = frozenset({"", "blank", "empty", "none", "nothing", "background", "no animal", "no cv result"})
+NOTHING = frozenset({"blank", "empty", "none", "nothing", "background", "no animal", "no cv result"})
 VEHICLES = frozenset({"vehicle", "car", "truck", "bus", "motorcycle", "motorbike", "bicycle", "boat"})
 HUMANS = frozenset({"human", "person", "people", "man", "homo sapiens"})
 
@@ -26,7 +27,7 @@ class ClassTaxa:
     """What the classes of a network stand for.
 
     Attributes:
-        by_class: output index to taxon; an output that is no animal and no human is absent.
+        by_class: output index to taxon; an output without a name is absent.
         taxonomy: knows the ancestors of every taxon that has a key.
         n_classes: outputs that the network must have; None when a table does not say.
     """
@@ -45,46 +46,57 @@ def builtin_taxonomy() -> Taxonomy:
     return Taxonomy(Taxon(row["id"], *_key(row), common_name=row["common_name"]) for row in _rows("taxa.csv"))
 
 
-def class_taxa(labels: str | Sequence[str]) -> ClassTaxa:
+def class_taxa(labels: str | Sequence[str], *, taxonomy: str = "") -> ClassTaxa:
     """Say what each class stands for.
 
     Args:
         labels: a file name in `okapia/models/labels`, with the columns `index`, `class`, `order`,
             `family`, `genus` and `species`; or one label an output, in order.
+        taxonomy: file of seven-part labels; without it the labels' own ancestors are all there is.
 
     Raises:
-        ModelError: there is no such table, or a row's taxon is not in the taxonomy.
+        ModelError: there is no such table or file, or a row's taxon is not in the taxonomy.
     """
     if isinstance(labels, str):
         return ClassTaxa(_table_taxa(labels), builtin_taxonomy(), None)
     taxa = {index: taxon for index, label in enumerate(labels) if (taxon := label_taxon(label))}
-    return ClassTaxa(taxa, _with_ancestors(taxa.values()), len(labels))
+    known = _read_taxonomy(Path(taxonomy)) if taxonomy else _with_ancestors(taxa.values())
+    return ClassTaxa(taxa, known, len(labels))
 
 
 def label_taxon(label: str) -> Taxon | None:
-    """Give the taxon that a label names; None for blank, vehicles and the like.
+    """Give the taxon that a label names, `BLANK`, `VEHICLE` and `UNKNOWN` among them; None for an empty label.
 
     A plain name that the built-in taxonomy does not know becomes a taxon without ranks, under its own
     name and an id derived from it.
     """
-    parts = [part.strip().lower() for part in label.split(";")]
-    if len(parts) == 7:
-        class_, order, family, genus, species = parts[1:6]
-        return _ranked(parts[0], (class_, order, family, genus, species), parts[6])
+    if label.count(";") == 6:
+        return _seven_part(label)
     name = " ".join(label.lower().replace("_", " ").replace("-", " ").split())
-    if name in NOTHING or name in VEHICLES:
+    if not name:
         return None
-    if name in HUMANS:
-        return HUMAN
+    for names, taxon in ((NOTHING, BLANK), (VEHICLES, VEHICLE), (HUMANS, HUMAN)):
+        if name in names:
+            return taxon
     return _by_name().get(name) or _species_of_known_genus(name) or _without_ranks(name)
 
 
-def _ranked(taxon_id: str, key: Key, common_name: str) -> Taxon | None:
-    if common_name in NOTHING or common_name in VEHICLES:
-        return None
-    if not any(key):
-        return ANIMAL if common_name == ANIMAL.common_name else _without_ranks(common_name)
-    return Taxon(taxon_id or derived_id(key), *key, common_name=common_name)
+def _seven_part(label: str) -> Taxon:
+    """Read SpeciesNet's form; an id that is missing is derived."""
+    taxon = Taxon.from_label(label)
+    special = next((one for one in SPECIAL if one.id == taxon.id), None)
+    if special is not None:
+        return special
+    return taxon if taxon.id else replace(taxon, id=derived_id(taxon.key))
+
+
+def _read_taxonomy(file: Path) -> Taxonomy:
+    try:
+        return Taxonomy.from_labels(file.read_text(encoding="utf-8-sig").splitlines())
+    except OSError as error:
+        raise ModelError(f"cannot read the taxonomy {file}: {error.strerror}") from error
+    except (UnicodeDecodeError, ValueError, InvalidRequest) as error:
+        raise ModelError(f"{file} is no taxonomy of seven-part labels: {error}") from error
 
 
 def _without_ranks(name: str) -> Taxon:
@@ -123,7 +135,7 @@ def _with_ancestors(taxa: Iterable[Taxon]) -> Taxonomy:
     """
     by_key: dict[Key, Taxon] = {}
     for taxon in taxa:
-        if any(taxon.key):
+        if taxon.is_animal and any(taxon.key):
             by_key.setdefault(taxon.key, taxon)
     known = {taxon.key: taxon for taxon in builtin_taxonomy()}
     for key in list(by_key):

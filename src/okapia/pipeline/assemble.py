@@ -6,35 +6,58 @@ from okapia.models.base import Detector
 from okapia.models.registry import Registry
 from okapia.models.taxa import builtin_taxonomy
 from okapia.pipeline.fusion import Fusion
+from okapia.pipeline.naming import Naming, RangeFiles
 from okapia.pipeline.run import Pipeline
 from okapia.pipeline.tiles import Tiled
 from okapia.vision.decode import DecodePolicy
 
 
-def assemble(registry: Registry, choice: ModelChoice, policy: DecodePolicy) -> Pipeline:
-    """Make the pipeline that `choice` names; its models are loaded if need be.
+class Assembler:
+    """Makes pipelines of the models in one registry; what answers are made with is read once a model."""
 
-    Raises:
-        ModelError: a model is unknown, not installed, or cannot be loaded.
-        InvalidRequest: more than two detectors are joined.
-    """
-    classifier = registry.classifier(choice.classifier) if choice.classifier else None
-    taxonomy = classifier.taxonomy if classifier else builtin_taxonomy()
-    return Pipeline(_detector(registry, choice), classifier, taxonomy, policy)
+    def __init__(self, registry: Registry, *, policy: DecodePolicy, ranges: RangeFiles) -> None:
+        self._registry = registry
+        self._policy = policy
+        self._ranges = ranges
+        self._namings: dict[tuple[str, str], Naming] = {}
 
+    def pipeline(self, choice: ModelChoice) -> Pipeline:
+        """Make the pipeline that `choice` names; its models are loaded if need be.
 
-def _detector(registry: Registry, choice: ModelChoice) -> Detector:
-    match choice.detector.split("+"):
-        case [single]:
-            return _tiled(registry.detector(single), choice.tiles)
-        case [animals, coco]:
-            # The COCO network reads people into the info strips of tiles (docs/accuracy.md); and an animal
-            # that a person overrules has to be seen whole.
-            tiled = _tiled(registry.detector(animals), choice.tiles)
-            return Fusion(animals=tiled, coco=registry.detector(coco))
-    raise InvalidRequest(
-        f"expected one detector or two joined by '+', got {choice.detector!r}", param="detector"
-    )
+        Raises:
+            ModelError: a model is unknown, not installed, or cannot be loaded.
+            InvalidRequest: more than two detectors are joined, or a file of ranges is wrong.
+        """
+        classifier = self._registry.classifier(choice.classifier) if choice.classifier else None
+        naming = self.naming(choice)
+        return Pipeline(self._detector(choice), classifier, naming, self._policy)
+
+    def naming(self, choice: ModelChoice) -> Naming:
+        """Give what the answers of a choice are made with: the classifier's, if there is one.
+
+        Raises:
+            ModelError: the classifier is unknown, not installed, or cannot be loaded.
+            InvalidRequest: a file of ranges is wrong; the message names it.
+        """
+        card = self._registry.card(choice.classifier) if choice.classifier else None
+        key = (card.id, card.version) if card else ("", "")
+        if key not in self._namings:
+            taxonomy = self._registry.classifier(card.id).taxonomy if card else builtin_taxonomy()
+            self._namings[key] = self._ranges.naming(taxonomy, geofence=card.geofence if card else "")
+        return self._namings[key]
+
+    def _detector(self, choice: ModelChoice) -> Detector:
+        match choice.detector.split("+"):
+            case [single]:
+                return _tiled(self._registry.detector(single), choice.tiles)
+            case [animals, coco]:
+                # The COCO network reads people into the info strips of tiles (docs/accuracy.md); and an
+                # animal that a person overrules has to be seen whole.
+                tiled = _tiled(self._registry.detector(animals), choice.tiles)
+                return Fusion(animals=tiled, coco=self._registry.detector(coco))
+        raise InvalidRequest(
+            f"expected one detector or two joined by '+', got {choice.detector!r}", param="detector"
+        )
 
 
 def _tiled(detector: Detector, per_side: int) -> Detector:

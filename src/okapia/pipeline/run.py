@@ -1,43 +1,53 @@
-"""One picture from bytes to answer: decode, detect, crop, classify, predict.
+"""One picture from bytes to answer: decode, detect, crop, classify, decide.
 
 This is the only pipeline: a request, a folder and a batch all run it, picture by picture.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
-from okapia.domain.errors import BadImage, ModelError
-from okapia.domain.taxonomy import Taxonomy
+from okapia.domain.errors import BadImage, InvalidRequest, ModelError
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
+    BBox,
     Category,
     Classification,
+    Crops,
     Detection,
     Failure,
     ImageResult,
     ModelReport,
+    Size,
 )
 from okapia.models.base import Classifier, Detector
-from okapia.pipeline.species import predict
+from okapia.pipeline.ensemble import top_detection
+from okapia.pipeline.geofence import Fence
+from okapia.pipeline.naming import Naming
+from okapia.pipeline.neighbours import smooth_picture
 from okapia.vision.decode import DecodePolicy, Picture
+
+Scores = tuple[Classification, ...]
+
+EVERY_BOX_FROM = 0.1
+"""Least confidence of a box that SpeciesNet 5.0.6 classifies."""
+
+_WHOLE = BBox(0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Analyses pictures with one detector and, when there is one, one classifier.
 
-    Attributes:
-        taxonomy: what a detector's own species are looked up in when there is no classifier.
-
     Safe to use from several threads; holds no state of a picture.
     """
 
     detector: Detector
     classifier: Classifier | None
-    taxonomy: Taxonomy
+    naming: Naming
     policy: DecodePolicy
 
     @property
@@ -66,7 +76,7 @@ class Pipeline:
         started = perf_counter()
         try:
             analysis = self._analyse(data, options)
-        except (BadImage, ModelError) as error:
+        except (BadImage, ModelError, InvalidRequest) as error:
             return ImageResult(name, Failure.of(error), perf_counter() - started)
         return ImageResult(name, analysis, perf_counter() - started)
 
@@ -74,33 +84,62 @@ class Pipeline:
         picture = Picture.open(data, self.policy)
         wanted = self.detector.wanted((picture.info.width, picture.info.height))
         detections = self.detector.detect(picture.pixels(wanted))
+        fence = self.naming.fence(options.where)
+        match options.crops:
+            case Crops.ANIMALS:
+                return self._animals(picture, detections, options, fence)
+            case Crops.TOP_BOX:
+                return self._top_box(picture, detections, options, fence)
+            case Crops.EVERY_BOX:
+                return self._every_box(picture, detections, options, fence)
+
+    def _animals(
+        self, picture: Picture, detections: tuple[Detection, ...], options: AnalysisOptions, fence: Fence
+    ) -> Analysis:
+        """Classify the found animals and say what every found box holds."""
         found = [d for d in detections if d.confidence >= options.threshold]
-        named = self._name(picture, found, options)
+        animals = [d for d in found if d.category is Category.ANIMAL] if options.classify else []
+        scores = dict(zip(animals, self._classify(picture, [a.bbox for a in animals]), strict=True))
+        # A detector that names species itself has put them into its boxes.
+        seen = [replace(d, classifications=scores.get(d) or d.classifications) for d in found]
+        named = [replace(d, prediction=self.naming.found(d, d.classifications, fence)) for d in seen]
         # Boxes below the threshold stay as the detector gave them: they cost no classification.
-        return Analysis(picture.info, (*named, *detections[len(found) :]))
-
-    def _name(self, picture: Picture, found: list[Detection], options: AnalysisOptions) -> list[Detection]:
-        """Classify the animals among the found boxes and say what every box holds."""
-        scores = self._classify(picture, found) if options.classify else {}
-        return [self._named(d, scores.get(d, ())) for d in found]
-
-    def _named(self, detection: Detection, scores: tuple[Classification, ...]) -> Detection:
-        """Say what one box holds; a detector that names species itself has put them there."""
-        scores = scores or detection.classifications
-        return replace(
-            detection, classifications=scores, prediction=predict(detection, scores, self.taxonomy)
+        return Analysis(
+            picture.info, (*smooth_picture(named, options.smooth, fence), *detections[len(found) :])
         )
 
-    def _classify(
-        self, picture: Picture, found: list[Detection]
-    ) -> dict[Detection, tuple[Classification, ...]]:
-        animals = [d for d in found if d.category is Category.ANIMAL]
-        if self.classifier is None or not animals:
-            return {}
-        size = (picture.info.width, picture.info.height)
-        regions = {animal: self.classifier.region(animal.bbox, size) for animal in animals}
-        # Classifiers of whole pictures look at one region for all animals.
-        distinct = list(dict.fromkeys(regions.values()))
+    def _top_box(
+        self, picture: Picture, detections: tuple[Detection, ...], options: AnalysisOptions, fence: Fence
+    ) -> Analysis:
+        """Answer once a picture, as SpeciesNet did until 5.0.5."""
+        if not options.classify or self.classifier is None:
+            return Analysis(picture.info, detections)
+        top = top_detection(detections)
+        (scores,) = self._classify(picture, [top.bbox if top else _WHOLE])
+        return Analysis(picture.info, detections, self.naming.decided(top, scores, fence), scores)
+
+    def _every_box(
+        self, picture: Picture, detections: tuple[Detection, ...], options: AnalysisOptions, fence: Fence
+    ) -> Analysis:
+        """Answer once a box, as SpeciesNet does from 5.0.6."""
+        if not options.classify or self.classifier is None:
+            return Analysis(picture.info, detections)
+        boxes = [d for d in detections if d.confidence >= EVERY_BOX_FROM]
+        scores = self._classify(picture, [box.bbox for box in boxes])
+        decided = [
+            replace(box, classifications=s, prediction=self.naming.decided(box, s, fence))
+            for box, s in zip(boxes, scores, strict=True)
+        ]
+        return Analysis(picture.info, (*decided, *detections[len(boxes) :]))
+
+    def _classify(self, picture: Picture, boxes: Sequence[BBox]) -> list[Scores]:
+        """Give the scores of each box's part of the picture; nothing for each without a classifier."""
+        if self.classifier is None or not boxes:
+            return [()] * len(boxes)
+        size: Size = (picture.info.width, picture.info.height)
+        regions = [self.classifier.region(box, size) for box in boxes]
+        # Classifiers of whole pictures look at one region for all boxes.
+        distinct = list(dict.fromkeys(regions))
         crops = [picture.crop(region, side=self.classifier.crop_side) for region in distinct]
         answers = dict(zip(distinct, self.classifier.classify(crops), strict=True))
-        return {animal: answers[region] for animal, region in regions.items()}
+        return [answers[region] for region in regions]

@@ -10,8 +10,10 @@ from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.store import ModelStore
+from okapia.pipeline.assemble import Assembler
+from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import URBAN, WILD, Models, Service
+from okapia.service import URBAN, WILD, Models, Service, Species
 from okapia.vision.decode import DecodePolicy
 from tests import networks
 
@@ -60,8 +62,11 @@ def bright_service(folder: Path, *, delay_s: float = 0.0) -> Service:
     runtime.delay_s = delay_s
     registry = Registry(Catalog(store), runtime=runtime, canvases={}, idle_s=60)
     profiles = {WILD: ModelChoice("stoat", "namer"), URBAN: ModelChoice("guard", None)}
+    assembler = Assembler(registry, policy=policy, ranges=RangeFiles())
+    models = Models(registry, assembler=assembler, profiles=profiles)
     return Service(
-        models=Models(registry, policy=policy, profiles=profiles),
+        models=models,
+        species=Species(models, home=folder),
         scheduler=Scheduler(workers=2, depth=8, load=load),
         policy=policy,
         deadline_s=30,

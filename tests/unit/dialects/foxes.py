@@ -5,14 +5,16 @@ from pathlib import Path
 
 from okapia.domain.types import BBox, Category, Classification, Detection, ModelChoice, ModelReport, Size
 from okapia.models.base import Classifier, Detector
-from okapia.models.card import PROFILES
+from okapia.models.card import PROFILES, ModelCard, builtin_cards
 from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.taxa import builtin_taxonomy
 from okapia.models.weights.store import ModelStore
+from okapia.pipeline.assemble import Assembler
+from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import URBAN, WILD, Models, Service
+from okapia.service import URBAN, WILD, Models, Service, Species
 from okapia.vision.decode import DecodePolicy
 from okapia.vision.geometry import fit, square_crop_box
 from okapia.vision.resample import Pixels
@@ -53,6 +55,10 @@ class FoxNamer:
 class FoxRegistry(Registry):
     """Gives the two models above, whatever is asked for."""
 
+    def card(self, model_id: str) -> ModelCard:
+        del model_id
+        return builtin_cards()["efficientnet-lite0"]
+
     def holds(self, model_id: str) -> bool:
         del model_id
         return True
@@ -85,8 +91,11 @@ def service_around(registry_class: type[Registry], folder: Path, choice: ModelCh
         idle_s=60,
     )
     policy = DecodePolicy()
+    assembler = Assembler(registry, policy=policy, ranges=RangeFiles())
+    models = Models(registry, assembler=assembler, profiles={WILD: choice, URBAN: choice})
     return Service(
-        models=Models(registry, policy=policy, profiles={WILD: choice, URBAN: choice}),
+        models=models,
+        species=Species(models, home=folder),
         scheduler=Scheduler(workers=2, depth=64, load=load),
         policy=policy,
         deadline_s=30,

@@ -126,18 +126,19 @@ def test_the_steps_of_resize_crop_cut_what_torchvision_cuts(tmp_path: Path) -> N
     assert {c.taxon.common_name: c.score for c in scores} == {"red fox": pytest.approx(1.0, abs=1e-4)}
 
 
-def test_blank_and_vehicle_are_no_animals_and_unknown_names_stay_as_they_are(tmp_path: Path) -> None:
+def test_blank_is_an_answer_and_unknown_names_stay_as_they_are(tmp_path: Path) -> None:
     recipe = Preprocessing(resize="stretch", std=SCALE)
-    labels = ("blank", "Vulpes cana", "grumbling thing")
+    labels = ("Empty", "Vulpes cana", "grumbling thing")
     model = classifier(networks.mean_colour(), card(recipe, labels=labels, activation="none"), tmp_path)
 
     (scores,) = model.classify([coloured(255, 204, 51)])
 
     assert [(c.taxon.common_name, c.taxon.family) for c in scores] == [
+        ("blank", ""),
         ("vulpes cana", "canidae"),
         ("grumbling thing", ""),
     ]
-    assert [c.score for c in scores] == pytest.approx([0.8, 0.2], abs=1e-4)
+    assert [c.score for c in scores] == pytest.approx([1.0, 0.8, 0.2], abs=1e-4)
 
 
 def test_labels_of_another_number_than_the_outputs_are_an_error(tmp_path: Path) -> None:

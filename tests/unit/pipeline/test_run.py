@@ -20,6 +20,7 @@ from okapia.domain.types import (
     Size,
 )
 from okapia.models.taxa import builtin_taxonomy
+from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.run import Pipeline
 from okapia.vision.decode import DecodePolicy
 from okapia.vision.geometry import fit, square_crop_box
@@ -84,7 +85,7 @@ def box(category: Category, confidence: float, bbox: BBox) -> Detection:
 
 
 def pipeline(detector: Seeing, naming: Naming | None) -> Pipeline:
-    return Pipeline(detector, naming, TAXONOMY, DecodePolicy())
+    return Pipeline(detector, naming, RangeFiles().naming(TAXONOMY, geofence=""), DecodePolicy())
 
 
 def analysed(outcome: Analysis | Failure) -> Analysis:

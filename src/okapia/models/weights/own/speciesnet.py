@@ -161,6 +161,8 @@ class _FolderReader:
                 "activation": "softmax",
                 "preprocessing": recipe,
                 "view": {"shape": _VIEWS[self.info.type]},
+                "taxonomy": self._beside(self.info.taxonomy, key="taxonomy"),
+                "geofence": self._beside(self.info.geofence, key="geofence"),
             },
         )
 
@@ -205,14 +207,11 @@ class _FolderReader:
         )
 
     def _card(self, network: NetworkFacts, facts: Fragment) -> ModelCard:
-        both = {"version": self.info.version, "notes": self._notes(), **facts}
-        return completed(both, origin=network.name)
+        return completed({"version": self.info.version, **facts}, origin=network.name)
 
-    def _notes(self) -> str:
-        """Remember where taxonomy and geofence lie; nothing reads them yet."""
-        files = {"taxonomy": self.info.taxonomy, "geofence": self.info.geofence}
-        lines = (f"{key}: {(self.folder / name).absolute()}" for key, name in files.items() if name)
-        return "\n".join(lines)
+    def _beside(self, name: str, *, key: str) -> str:
+        """Give the path of a file that may be missing from `info.json`, but not from the folder."""
+        return str(self.file(name, key=key).absolute()) if name else ""
 
 
 @contextmanager

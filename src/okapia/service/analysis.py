@@ -1,18 +1,14 @@
-"""The narrow waist: what a caller may ask, on which models, counted.
+"""Analysing pictures for whoever asks: one that somebody waits for, or many in bulk."""
 
-Doors (HTTP dialects, commands) call this and nothing below it. It knows no HTTP and no pixels.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import BoundedSemaphore
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from okapia.domain.errors import InvalidRequest, OkapiaError, ServerBusy
+from okapia.domain.errors import OkapiaError, ServerBusy
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -20,22 +16,18 @@ from okapia.domain.types import (
     Failure,
     ImageResult,
     ModelChoice,
-    ModelFacts,
     ModelReport,
     People,
 )
-from okapia.models.polite import politely
-from okapia.models.registry import Registry
-from okapia.pipeline.assemble import assemble
 from okapia.pipeline.render import render
 from okapia.pipeline.run import Pipeline
 from okapia.pipeline.scheduler import Scheduler
+from okapia.service.meters import Meters
+from okapia.service.models import Models
+from okapia.service.species import Species
 from okapia.vision.decode import DecodePolicy
 
 _log = structlog.get_logger(__name__)
-
-WILD, URBAN = "wild", "urban"
-"""The two profiles: nature, and places shaped by people. What stands behind them is a setting."""
 
 LOADING_RETRY_S = 5
 """"Try again" after so many seconds while a model is being loaded and too many wait for it."""
@@ -57,108 +49,21 @@ AlsoDo = Callable[[ImageResult, bytes], None]
 """Called with a result and the encoded file that it is about."""
 
 
-class Meters:
-    """What is counted, in one registry that `/metrics` renders."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.images = Counter(
-            "okapia_images",
-            "Pictures analysed, by outcome (ok, or the failure's code)",
-            ["outcome"],
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "okapia_image_seconds",
-            "Seconds from bytes to answer of one picture, without queueing",
-            registry=self.registry,
-        )
-        self.waiting = Gauge(
-            "okapia_images_waiting", "Pictures in the interactive queue", registry=self.registry
-        )
-
-
-class Models:
-    """Which models answer: the profiles, what is in memory, what there is besides.
-
-    Safe to use from several threads. A change never touches pictures that are on their way:
-    they keep the networks that they were given.
-    """
-
-    def __init__(
-        self, registry: Registry, *, policy: DecodePolicy, profiles: Mapping[str, ModelChoice]
-    ) -> None:
-        self._registry = registry
-        self._policy = policy
-        self._profiles = dict(profiles)
-
-    @property
-    def profiles(self) -> dict[str, ModelChoice]:
-        """The models behind each profile, by its name."""
-        return dict(self._profiles)
-
-    def choice(self, profile: str = WILD) -> ModelChoice:
-        """Give the models of a profile.
-
-        Raises:
-            InvalidRequest: there is no such profile.
-        """
-        if profile not in self._profiles:
-            names = ", ".join(self._profiles)
-            raise InvalidRequest(f"expected a profile of {names}, got {profile!r}", param="profile")
-        return self._profiles[profile]
-
-    def use(self, profile: str, choice: ModelChoice) -> tuple[ModelReport, ...]:
-        """Have `choice` answer for a profile from now on, as soon as its networks answer.
-
-        Raises:
-            InvalidRequest: there is no such profile.
-            ModelError: a model is unknown, not installed, damaged, or does not answer; nothing changes.
-        """
-        before = self.choice(profile)
-        pipeline = self.pipeline(choice)
-        politely(pipeline.warm_up)
-        self._profiles[profile] = choice
-        _log.info("profile_changed", profile=profile, before=before, after=choice)
-        return pipeline.reports
-
-    def facts(self) -> list[ModelFacts]:
-        """Say of every known model what it is, and of the loaded ones how they run."""
-        return self._registry.facts()
-
-    def load(self, model_id: str) -> None:
-        """Bring a model into memory; raises what `Registry.detector` raises."""
-        self._registry.load(model_id)
-
-    def unload(self, model_id: str) -> bool:
-        """Drop a model from memory; False when it was not there. It comes back when it is asked for."""
-        return self._registry.unload(model_id)
-
-    def holds(self, choice: ModelChoice) -> bool:
-        """Say whether all models of a choice are in memory."""
-        return all(self._registry.holds(model_id) for model_id in choice.model_ids)
-
-    def pipeline(self, choice: ModelChoice) -> Pipeline:
-        """Make the pipeline of a choice; models that are not in memory are loaded.
-
-        Raises:
-            ModelError: a model is unknown, not installed, damaged, or cannot be loaded.
-        """
-        return assemble(self._registry, choice, self._policy)
-
-    def evict_idle(self) -> None:
-        """Drop models that nobody used lately; to be called now and then."""
-        self._registry.evict_idle()
-
-
 class Service:
     """Analyses pictures for whoever asks; safe to use from several threads."""
 
     def __init__(
-        self, *, models: Models, scheduler: Scheduler, policy: DecodePolicy, deadline_s: float
+        self,
+        *,
+        models: Models,
+        species: Species,
+        scheduler: Scheduler,
+        policy: DecodePolicy,
+        deadline_s: float,
     ) -> None:
         """Answer with the models of the profile `wild` unless a caller names others."""
         self.models = models
+        self.species = species
         self.meters = Meters()
         self._scheduler = scheduler
         self._policy = policy

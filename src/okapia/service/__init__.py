@@ -1,0 +1,11 @@
+"""The narrow waist: what a caller may ask, on which models, counted.
+
+Doors (HTTP dialects, commands) call this and nothing below it. It knows no HTTP and no pixels.
+"""
+
+from okapia.service.analysis import NamedImage, Service
+from okapia.service.meters import Meters
+from okapia.service.models import URBAN, WILD, Models
+from okapia.service.species import Found, Species, Warned
+
+__all__ = ["URBAN", "WILD", "Found", "Meters", "Models", "NamedImage", "Service", "Species", "Warned"]
