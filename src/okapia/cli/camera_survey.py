@@ -155,10 +155,10 @@ def read_header(path: Path) -> CaptureMetadata:
 
 def _warnings(seen: CamerasSeen, tally: _Tally) -> Iterator[CameraWarning]:
     for camera in seen.doubtful:
-        folders = ", ".join(sorted(folder or "." for folder in camera.folders)[:_SHOWN])
+        folders = as_utf8(", ".join(sorted(folder or "." for folder in camera.folders)[:_SHOWN]))
         yield CameraWarning(
             "several_folders",
-            f"{as_utf8(camera.camera)}: pictures in {len(camera.folders)} folders of that name ({as_utf8(folders)}); "
+            f"{as_utf8(camera.camera)}: pictures in {len(camera.folders)} folders of that name ({folders}); "
             "if these are several cameras, name a folder further out with --camera folder:N",
         )
     if tally.without_camera:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -15,10 +16,12 @@ from okapia.app import build_service
 from okapia.cli.run_plan import Plan
 from okapia.cli.run_summary import FIRST_LOOK, Summary
 from okapia.domain.errors import NothingToDo, OutputNotWritable, StoppedByPerson, UnreadableFile
-from okapia.domain.types import Analysis, ImageResult
+from okapia.domain.types import Analysis, ImageResult, Where
 from okapia.formats.base import RunInfo
 from okapia.formats.megadetector import MegaDetectorWriter, as_utf8
-from okapia.service import NamedImage, Service
+from okapia.pipeline.cameras import Cameras
+from okapia.pipeline.neighbours import smooth_sequences
+from okapia.service import Found, NamedImage, Service
 from okapia.storage.folder import FoundImage, ScanProblem, read_image, scan
 
 
@@ -45,37 +48,56 @@ class FolderRun:
             raise NothingToDo(f"no pictures in {', '.join(map(str, plan.paths))}")
         if plan.render is not None:
             _make_folder(plan.render)
+        cameras = plan.species.cameras(root=plan.paths[0].name)
         service = build_service(plan.settings)
         try:
-            with MegaDetectorWriter(plan.output, keep_above=plan.keep_above) as writer:
-                summary = Summary(plan.output, service.check_ready(plan.choice), plan.options.threshold)
+            found = self._place(service)
+            keep, top_k = plan.keep_above, plan.species.top_k
+            with MegaDetectorWriter(plan.output, keep_above=keep, top_k=top_k) as writer:
+                summary = Summary(
+                    plan.output, service.check_ready(plan.choice), plan.options.threshold, found.where
+                )
                 with _progress(total, is_quiet=is_quiet) as advance:
-                    self._analyse(service, writer, summary, advance)
+                    self._analyse(self._results(service, found.where), writer, summary, advance, cameras)
                 writer.finish(_run_info(plan, summary))
         finally:
             service.close()
         return summary
 
+    def _place(self, service: Service) -> Found:
+        """Look up where the pictures were taken; what was not used of it is said."""
+        asked = self._plan.species
+        found = service.species.place(asked.country, asked.state, asked.latitude, asked.longitude)
+        for warning in found.warnings:
+            typer.echo(f"okapia: warning: {warning.message}", err=True)
+        return found
+
     def _analyse(
-        self, service: Service, writer: MegaDetectorWriter, summary: Summary, advance: Callable[[], None]
+        self,
+        results: Iterator[ImageResult],
+        writer: MegaDetectorWriter,
+        summary: Summary,
+        advance: Callable[[], None],
+        cameras: Cameras,
     ) -> None:
         """Take every picture; when a person stops the run, keep what it has got."""
         plan = self._plan
+        counted = _counted(results, advance)
         try:
-            for result in self._results(service):
+            for result in _in_sequences(counted, cameras) if plan.is_sequenced else counted:
                 writer.add(result)
                 summary.add(result)
-                advance()
         except KeyboardInterrupt:
             partial_output = plan.output.with_suffix(f".partial{plan.output.suffix}")
             writer.finish(_run_info(plan, summary), target=partial_output)
             raise StoppedByPerson(images=summary.images, output=as_utf8(str(partial_output))) from None
 
-    def _results(self, service: Service) -> Iterator[ImageResult]:
+    def _results(self, service: Service, where: Where) -> Iterator[ImageResult]:
         plan = self._plan
+        options = replace(plan.options, where=where)
         images = (_named(found, plan.settings.max_file_bytes) for found in scan(plan.paths))
         also = partial(self._draw, service, plan.render) if plan.render is not None else None
-        return service.analyze_many(images, plan.options, choice=plan.choice, also=also)
+        return service.analyze_many(images, options, choice=plan.choice, also=also)
 
     def _draw(self, service: Service, folder: Path, result: ImageResult, data: bytes) -> None:
         """Write a copy with boxes of a picture in which something was found."""
@@ -91,6 +113,17 @@ class FolderRun:
             target.write_bytes(service.draw(data, found, people=self._plan.people))
         except OSError as error:
             raise OutputNotWritable(f"cannot write {as_utf8(str(target))}: {error.strerror}") from error
+
+
+def _counted(results: Iterator[ImageResult], advance: Callable[[], None]) -> Iterator[ImageResult]:
+    for result in results:
+        advance()
+        yield result
+
+
+def _in_sequences(results: Iterator[ImageResult], cameras: Cameras) -> Iterator[ImageResult]:
+    """Smooth whole sequences; every result is in memory until the last has come."""
+    yield from smooth_sequences(list(results), cameras)
 
 
 def _named(found: FoundImage | ScanProblem, max_bytes: int) -> NamedImage:
@@ -111,6 +144,10 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputNotWritable(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
+def _name_of(file: Path | None) -> str | None:
+    return file.name if file else None
 
 
 @contextmanager
@@ -144,5 +181,10 @@ def _run_info(plan: Plan, summary: Summary) -> RunInfo:
             "scaling": plan.settings.scaling,
             "truncated": plan.settings.truncated,
             "keep_above": plan.keep_above,
+            "country": summary.where.country,
+            "state": summary.where.state,
+            "smooth": plan.options.smooth.value,
+            "geofence": _name_of(plan.settings.geofence),
+            "species_list": _name_of(plan.settings.species_list),
         },
     )

@@ -5,12 +5,47 @@ from pathlib import Path
 from typing import Self
 
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import AnalysisOptions, ModelChoice, People
+from okapia.domain.types import AnalysisOptions, ModelChoice, People, Smooth
 from okapia.models.catalog import Catalog
 from okapia.models.weights.store import ModelStore
+from okapia.pipeline.cameras import Cameras, parse_camera_rule
+from okapia.pipeline.deployments import read_deployments
 from okapia.settings import Settings
 
 RESULTS_NAME = "okapia_results.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeciesPlan:
+    """What a person said about the place, and about how answers are made.
+
+    Attributes:
+        camera: how cameras are told apart, for sequences; None for the folder.
+        deployments: table of cameras, their places and periods.
+        top_k: classes written for a box; None for all.
+    """
+
+    country: str | None = None
+    state: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    smooth: Smooth = Smooth.OFF
+    camera: str | None = None
+    deployments: Path | None = None
+    top_k: int | None = None
+
+    def cameras(self, *, root: str) -> Cameras:
+        """Give what tells a picture's camera.
+
+        Args:
+            root: name of the folder that the pictures lie in.
+
+        Raises:
+            InvalidRequest: the rule is none, or the table is not readable.
+            InvalidDeployments: the table contradicts itself.
+        """
+        table = read_deployments(self.deployments) if self.deployments else None
+        return Cameras(parse_camera_rule(self.camera, root=root), table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +53,7 @@ class Plan:
     """What a person asked for, checked.
 
     Attributes:
+        options: without the place, which only the service can look up.
         keep_above: weakest box written, 0.01..0.99.
         render: folder for drawn copies, or None.
     """
@@ -28,8 +64,14 @@ class Plan:
     options: AnalysisOptions
     keep_above: float
     choice: ModelChoice
+    species: SpeciesPlan
     render: Path | None
     people: People
+
+    @property
+    def is_sequenced(self) -> bool:
+        """Whether answers wait for the pictures around theirs."""
+        return self.options.smooth is Smooth.SEQUENCE
 
     @classmethod
     def of(
@@ -44,6 +86,7 @@ class Plan:
         detector: str | None,
         classifier: str | None,
         canvas: int | None,
+        species: SpeciesPlan,
         render: Path | None,
         people: People,
     ) -> Self:
@@ -65,9 +108,10 @@ class Plan:
             settings=_with_canvas(settings, choice, canvas),
             paths=tuple(paths),
             output=output or _default_output(paths),
-            options=AnalysisOptions(settings.threshold, classify),
+            options=AnalysisOptions(settings.threshold, classify, smooth=species.smooth),
             keep_above=min(keep_above, settings.threshold),
             choice=choice,
+            species=species,
             render=render,
             people=people,
         )

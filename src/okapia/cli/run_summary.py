@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from okapia.domain.types import Analysis, Failure, ImageResult, ModelReport
+from okapia.domain.types import Analysis, Failure, ImageResult, ModelReport, Where
 from okapia.formats.megadetector import as_utf8
 from okapia.models.card import PROFILES
 
@@ -15,6 +15,7 @@ FIRST_LOOK = (
     "the right category and missed a person and a hen (docs/accuracy.md). For a survey run "
     "`okapia models pull field` once, then `okapia run --profile field`."
 )
+UNCHECKED = "No country was given, so species were not checked against a range (--country)."
 FAILURES_SHOWN = 20
 
 
@@ -31,6 +32,7 @@ class Summary:
     output: Path
     reports: tuple[ModelReport, ...]
     threshold: float
+    where: Where = field(default_factory=Where)
     images: int = 0
     found: Counter[str] = field(default_factory=Counter)
     damaged: int = 0
@@ -50,6 +52,11 @@ class Summary:
     def is_lite(self) -> bool:
         return any(report.model_id in PROFILES["lite"].model_ids for report in self.reports)
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Species were named without knowing where the pictures were taken."""
+        return self.where.country is None and any(report.task == "classifier" for report in self.reports)
+
     def as_json(self, seconds: float) -> str:
         """One JSON object for machines."""
         document = {
@@ -64,6 +71,8 @@ class Summary:
             "seconds": round(seconds, 2),
             "images_per_second": round(self.images / seconds, 2),
             "models": self.reports,
+            "country": self.where.country,
+            "state": self.where.state,
             "note": FIRST_LOOK if self.is_lite else None,
         }
         return orjson.dumps(document).decode()
@@ -74,6 +83,8 @@ class Summary:
         counts = ", ".join(f"{count} {what}" for what, count in sorted((+self.found).items()))
         head = f"{self.images} pictures in {seconds:.0f} s ({rate:.1f} a second)"
         lines = [f"{head}: {counts or 'none with an answer'}"]
+        if self.is_unchecked:
+            lines.append(UNCHECKED)
         if self.damaged:
             lines.append(f"{self.damaged} damaged files: what could be decoded was analysed")
         if self.failures:

@@ -37,7 +37,8 @@ class TaxaFound:
         rows = [(taxon.rank, taxon.scientific_name, taxon.common_name, taxon.label) for taxon in self.taxa]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return "\n".join(
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True)) for row in rows
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
+            for row in rows
         )
 
 

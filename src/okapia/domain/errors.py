@@ -151,6 +151,21 @@ class UnreadableFile(BadImage):
     code = "unreadable_file"
 
 
+class SourceRefused(BadImage):
+    """The caller names a file or a URL that the server may not read, or may not read for callers.
+
+    The message tells neither what exists there nor which address a name stands for.
+    """
+
+    code = "source_refused"
+
+
+class SourceUnavailable(BadImage):
+    """The URL may be fetched, and gives no picture: unknown host, time-out, 404, too large and the like."""
+
+    code = "source_unavailable"
+
+
 # --- models and devices ---------------------------------------------------------------
 
 

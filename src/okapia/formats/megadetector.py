@@ -41,13 +41,15 @@ class MegaDetectorWriter:
 
     Args:
         keep_above: least confidence, 0..1, of a box that is written.
+        top_k: most classes written for a box, the answer among them; None for all.
 
     Raises:
         OutputNotWritable: the target's folder cannot be written; before any image is analysed.
     """
 
-    def __init__(self, target: Path, *, keep_above: float) -> None:
+    def __init__(self, target: Path, *, keep_above: float, top_k: int | None = None) -> None:
         self._keep_above = keep_above
+        self._top_k = top_k
         self._class_ids: dict[Taxon, str] = {}
         self._separator = b"\n"
         with ExitStack() as opened:
@@ -120,7 +122,7 @@ class MegaDetectorWriter:
         if answer := detection.prediction:
             others = [p for p in ranked if p[1] <= answer.score and p[0] != answer.taxon]
             ranked = [(answer.taxon, answer.score), *others]
-        return [[self._class_id(taxon), cut(score)] for taxon, score in ranked]
+        return [[self._class_id(taxon), cut(score)] for taxon, score in ranked[: self._top_k]]
 
     def _class_id(self, taxon: Taxon) -> str:
         return self._class_ids.setdefault(taxon, str(len(self._class_ids) + 1))

@@ -190,6 +190,8 @@ class ModelCard(_Strict):
         taxonomy: file of seven-part labels that scores roll up in, when the labels alone are not all of it.
         geofence: SpeciesNet's JSON file of where taxa occur, or `builtin` for the ranges that ship with the
             built-in label tables; empty for none.
+        top_classes: how many of its best classes the rules look at; SpeciesNet's five unless its scores are
+            spread over many classes of one taxon.
         area: where it was made for ("Europe"); empty when everywhere or unknown.
         notes: what a person should know before trusting it.
     """
@@ -203,6 +205,7 @@ class ModelCard(_Strict):
     citation: str = ""
     notes: str = ""
     area: str = ""
+    top_classes: Annotated[int, Field(gt=0)] = 5
     taxonomy: str = ""
     geofence: str = ""
     canvas: Canvas

@@ -3,6 +3,7 @@
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.types import ModelChoice
 from okapia.models.base import Detector
+from okapia.models.card import ModelCard
 from okapia.models.registry import Registry
 from okapia.models.taxa import builtin_taxonomy
 from okapia.pipeline.fusion import Fusion
@@ -42,9 +43,14 @@ class Assembler:
         card = self._registry.card(choice.classifier) if choice.classifier else None
         key = (card.id, card.version) if card else ("", "")
         if key not in self._namings:
-            taxonomy = self._registry.classifier(card.id).taxonomy if card else builtin_taxonomy()
-            self._namings[key] = self._ranges.naming(taxonomy, geofence=card.geofence if card else "")
+            self._namings[key] = self._read(card)
         return self._namings[key]
+
+    def _read(self, card: ModelCard | None) -> Naming:
+        if card is None:
+            return self._ranges.naming(builtin_taxonomy(), geofence="")
+        taxonomy = self._registry.classifier(card.id).taxonomy
+        return self._ranges.naming(taxonomy, geofence=card.geofence, top_classes=card.top_classes)
 
     def _detector(self, choice: ModelChoice) -> Detector:
         match choice.detector.split("+"):

@@ -13,7 +13,7 @@ from okapia.domain.types import Category, Classification, Detection, Prediction
 from okapia.pipeline.geofence import OPEN, Fence, geofence_step, summed
 
 TOP = 5
-"""Classes that the rules look at, however many are reported."""
+"""Classes that SpeciesNet's rules look at, however many are reported."""
 
 # Every threshold is compared strictly: a value that equals it does not pass.
 SURE_BOX = 0.7  # 1a, 2b
@@ -37,13 +37,14 @@ def decide(  # noqa: C901, PLR0911 - a flat list: one guarded return a rule, as 
     *,
     taxonomy: Taxonomy,
     fence: Fence = OPEN,
+    top_classes: int = TOP,
 ) -> Prediction:
     """Give one answer by the first rule that holds, of 1a to 6.
 
     Args:
         detection: the box that was classified; the most confident of all for one answer a picture;
             None when there is no box, which counts as an animal of confidence 0.
-        classifications: best first, of which the first five count; they may hold `BLANK`, `HUMAN` and
+        classifications: best first, of which the first `top_classes` count; they may hold `BLANK`, `HUMAN` and
             `VEHICLE`, need not sum to 1, and may be empty.
         taxonomy: knows the ancestors that scores roll up to.
 
@@ -51,7 +52,7 @@ def decide(  # noqa: C901, PLR0911 - a flat list: one guarded return a rule, as 
         InvalidRequest: a score or the confidence is no number of 0..1, classes are not best first, or
             `fence` names a place by no code and an animal is looked up.
     """
-    top = _checked(classifications)
+    top = _checked(classifications[:top_classes])
     best, c = (top[0].taxon, top[0].score) if top else (UNKNOWN, 0.0)
     box, d = (detection.category, _checked_confidence(detection)) if detection else (Category.ANIMAL, 0.0)
     is_possible = d > POSSIBLE_BOX
@@ -128,7 +129,7 @@ def _rolled_up(top: Sequence[Classification], taxonomy: Taxonomy, fence: Fence) 
 
 def _checked(classifications: Sequence[Classification]) -> tuple[Classification, ...]:
     """The classes that count, after a look at their scores; NaN fails every comparison."""
-    top = tuple(classifications[:TOP])
+    top = tuple(classifications)
     limit = 1.0 + _ROUNDING
     for seen in top:
         if not 0.0 <= seen.score <= limit:

@@ -2,7 +2,7 @@
 
 from okapia.domain.taxonomy import ANIMAL, HUMAN, VEHICLE, Taxonomy
 from okapia.domain.types import Category, Classification, Detection, Prediction
-from okapia.pipeline.ensemble import decide
+from okapia.pipeline.ensemble import TOP, decide
 from okapia.pipeline.geofence import OPEN, Fence
 from okapia.pipeline.species_list import SpeciesList
 
@@ -16,6 +16,7 @@ def predict(
     *,
     fence: Fence = OPEN,
     species_list: SpeciesList | None = None,
+    top_classes: int = TOP,
 ) -> Prediction | None:
     """Say what is in a box that counts as found.
 
@@ -29,7 +30,9 @@ def predict(
     coarse = _COARSE.get(detection.category)
     if not classifications:
         return Prediction(coarse, detection.confidence, "detector") if coarse else None
-    prediction = decide(detection, classifications, taxonomy=taxonomy, fence=fence)
+    prediction = decide(
+        detection, classifications, taxonomy=taxonomy, fence=fence, top_classes=top_classes
+    )
     if prediction.decision == "6":
         return Prediction(coarse, detection.confidence, "detector", "6") if coarse else None
     return species_list.restrict(prediction, fence) if species_list else prediction

@@ -10,7 +10,12 @@ from okapia.pipeline.place_pack import SOURCE, Region, write_pack
 from okapia.pipeline.polygons import simplified
 from okapia.settings import Settings
 
-SQUARE = {"type": "Polygon", "coordinates": [[[30, -3], [35, -3], [35, 3], [30, 3], [30, -3]]]}
+pytest.importorskip("shapely", reason="the extra okapia[places] is not installed")
+
+SQUARE: dict[str, object] = {
+    "type": "Polygon",
+    "coordinates": [[[30, -3], [35, -3], [35, 3], [30, 3], [30, -3]]],
+}
 
 
 def test_a_pack_that_is_whole_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
