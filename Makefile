@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TYPED := src tests $(if $(wildcard benchmarks/*.py),benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint types bench docs models clean
+.PHONY: help run test test-all check lint types bench docs models places clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -21,11 +21,11 @@ run: $(VENV)/.run models ## set everything up, then serve on port 8000
 	@echo "==> starting the server (Ctrl-C stops it)"
 	@$(BIN)/okapia serve $(SERVE_ARGS)
 
-test: $(VENV)/.dev models lint types ## set everything up, then lint, types and all tests but the slow
+test: $(VENV)/.dev models places lint types ## set everything up, then lint, types and all tests but the slow
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-all: $(VENV)/.dev models lint types ## the same with the slow tests
+test-all: $(VENV)/.dev models places lint types ## the same with the slow tests
 	@echo "==> running all tests, the slow ones too"
 	@OKAPIA_TEST_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -57,6 +57,10 @@ models: $(VENV)/.run ## get the lite models and three sample pictures, about 220
 	@echo "==> getting the lite models and the sample pictures, unless they are here"
 	@$(BIN)/okapia models pull lite
 	@$(BIN)/okapia samples > /dev/null
+
+places: $(VENV)/.dev ## get the borders that tell a point's country, a 95 MB download, once
+	@echo "==> getting the borders of countries and states, unless they are here"
+	@$(BIN)/okapia models pull places
 
 clean: ## delete what make has made; models stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

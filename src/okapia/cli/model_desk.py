@@ -9,6 +9,7 @@ import typer
 
 from okapia.cli.logs import configure_logs
 from okapia.cli.model_pull import pull_models
+from okapia.cli.places import PLACES, pull_places_pack
 from okapia.domain.errors import ModelDamaged, ModelNotInstalled
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
@@ -93,10 +94,13 @@ class ModelDesk:
         _print_json([entry.model_dump(mode="json") for entry in catalogue.search(words)])
 
     def pull(self, names: Sequence[str], *, offline: Path | None, accept_licence: bool) -> None:
-        """Install models and profiles; raises what `pull_models` raises."""
+        """Install models, profiles and the pack of places; raises what those pulls raise."""
         settings = self._settings
+        if PLACES in names:
+            pull_places_pack(settings, offline=offline)
+        wanted = [name for name in names if name != PLACES]
         done = pull_models(
-            names, catalog=self._catalog, settings=settings, offline=offline, accept_licence=accept_licence
+            wanted, catalog=self._catalog, settings=settings, offline=offline, accept_licence=accept_licence
         )
         if done and load_choice(settings.home) is None:
             self.tune()

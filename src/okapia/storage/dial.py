@@ -1,11 +1,11 @@
-"""Connections to addresses that were checked, within one time limit: what lies below a fetch of a caller's URL.
+"""Connections to checked addresses only, within one time limit: what lies below the fetch of a caller's URL.
 
-Why here and not a look at the URL beforehand: whoever owns a name decides what it resolves to, and may answer a
-public address to the check and 127.0.0.1 to the connection (DNS rebinding). httpcore opens every connection
-through a network backend, so this one resolves a name once, checks all that came back, and connects to those very
-addresses. Host, SNI and the certificate's name remain httpcore's and come from the URL. Putting the address
-into the URL instead would leave them to us, and could not bound the time: a server that sends one byte of a header
-every few seconds never exceeds a read time-out.
+Why here and not a look at the URL beforehand: whoever owns a name decides what it resolves to, and may give
+the check a public address and the connection 127.0.0.1 (DNS rebinding). httpcore opens every connection
+through a network backend, so this one resolves a name once, checks all that came back, and connects to those
+very addresses. Host, SNI and the certificate's name remain httpcore's and come from the URL. Putting the
+address into the URL instead would leave them to us, and could not bound the time: a server that sends a byte
+of its headers every few seconds never exceeds a read time-out.
 """
 
 import socket
@@ -50,11 +50,11 @@ class Deadline:
         """Give `wanted` seconds or what is left, whichever is less: always above 0.
 
         Raises:
-            SourceUnavailable: nothing is left.
+            TimeoutError: nothing is left.
         """
         left = self.at - time.monotonic()
         if left <= 0:
-            raise SourceUnavailable("the server took longer than a picture may take")
+            raise TimeoutError
         return left if wanted is None else min(left, wanted)
 
 
@@ -64,7 +64,8 @@ class GuardedNetwork(httpcore.NetworkBackend):
     Raises from `connect_tcp`, next to httpcore's errors:
         SourceRefused: one of the addresses is not allowed; one is enough, for which of them gets
             connected is not the caller's affair. The message names none: they may be a secret.
-        SourceUnavailable: the name does not resolve, or time is up.
+        SourceUnavailable: the name does not resolve.
+        TimeoutError: it does not in time, or the deadline has passed.
     """
 
     def __init__(
@@ -104,8 +105,8 @@ class GuardedNetwork(httpcore.NetworkBackend):
             addresses = []
         if len(addresses) < len(texts) or not all(self._is_allowed(address) for address in addresses):
             raise SourceRefused(
-                "expected a host on the public internet, the URL, or one that it redirects to, has a private, "
-                "local or reserved address"
+                "expected a host on the public internet; this URL, or one that it redirects to, leads to a "
+                "private, local or reserved address"
             )
         return [str(address) for address in addresses]
 
@@ -131,7 +132,7 @@ class _TimedStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         try:
             left = self._deadline.left(timeout)
-        except SourceUnavailable:
+        except TimeoutError:
             self.close()  # nobody else does before there is a connection around this stream
             raise
         return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
@@ -144,7 +145,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def _within(seconds: float, ask: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """Wait for a name's addresses for `seconds`: the system's resolver knows no time limit.
+    """Wait for a name's addresses for `seconds`, then raise TimeoutError: the system's resolver knows no limit.
 
     A thread that waits in vain ends with the resolver's own patience, some tens of seconds; it never
     keeps the program from ending.
@@ -160,7 +161,7 @@ def _within(seconds: float, ask: Callable[[], Sequence[str]]) -> Sequence[str]:
     Thread(target=work, name="okapia-resolve", daemon=True).start()
     try:
         return answer.result(timeout=seconds)
-    except TimeoutError as error:
-        raise SourceUnavailable("the host's address was not found in time") from error
+    except TimeoutError:
+        raise
     except (OSError, ValueError) as error:
         raise SourceUnavailable("the host is not known") from error

@@ -1,4 +1,4 @@
-"""Fetching the picture that a caller's URL leads to, without becoming the caller's hand inside our network."""
+"""Fetching the picture that a caller's URL leads to, without being the caller's hand inside our network."""
 
 import ssl
 from collections.abc import Iterable, Iterator
@@ -58,12 +58,13 @@ class RemoteReader:
                 no picture by its type, compressed, too large, cut off, too slow, too many redirects.
         """
         deadline = Deadline.after(self.total_s)
-        answer: bytes | httpx.URL = self._allowed(url)
-        with _translated():
+        next_url = self._allowed(url)
+        with self._translated():
             for _ in range(self.max_redirects + 1):
-                answer = self._get(answer, deadline)
+                answer = self._get(next_url, deadline)
                 if isinstance(answer, bytes):
                     return answer
+                next_url = answer
         raise SourceUnavailable(f"expected at most {self.max_redirects} redirects, got another")
 
     def _allowed(self, text: str, *, base: httpx.URL | None = None) -> httpx.URL:
@@ -129,25 +130,27 @@ class RemoteReader:
     def _too_large(self) -> SourceUnavailable:
         return SourceUnavailable(f"expected at most {self.max_bytes:,} bytes, the server sends more")
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Say what httpcore says in our words, and never what an answer that is no HTTP holds."""
+        try:
+            yield
+        except (httpcore.TimeoutException, TimeoutError) as error:
+            raise SourceUnavailable(
+                f"expected a connection within {self.connect_s:g} s, no pause above {self.read_s:g} s and the "
+                f"whole picture within {self.total_s:g} s, the server is slower"
+            ) from error
+        except httpcore.NetworkError as error:
+            raise SourceUnavailable(f"no connection to the server: {error}") from error
+        except httpcore.ProtocolError as error:
+            raise SourceUnavailable("the server broke off, or does not speak HTTP") from error
 
-def _headers(url: httpx.URL) -> dict[str, str]:
-    return {
-        "Host": url.netloc.decode("ascii"),
-        "User-Agent": f"okapia/{__version__}",
-        "Accept": "image/*, application/octet-stream;q=0.9",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say what httpcore says in our words, and never what an answer that is no HTTP holds."""
-    try:
-        yield
-    except httpcore.TimeoutException as error:
-        raise SourceUnavailable("the server did not answer in time") from error
-    except httpcore.NetworkError as error:
-        raise SourceUnavailable(f"no connection to the server: {error}") from error
-    except httpcore.ProtocolError as error:
-        raise SourceUnavailable("the server broke off, or does not speak HTTP") from error
+def _headers(url: httpx.URL) -> list[tuple[str, bytes]]:
+    return [
+        ("Host", url.netloc),
+        ("User-Agent", f"okapia/{__version__}".encode()),
+        ("Accept", b"image/*, application/octet-stream;q=0.9"),
+        ("Accept-Encoding", b"identity"),
+        ("Connection", b"close"),
+    ]

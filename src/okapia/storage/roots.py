@@ -113,7 +113,7 @@ def _expect_regular(status: os.stat_result) -> None:
 if sys.platform == "win32":
 
     def _open(root: Path, real: Path, opened: ExitStack) -> int:
-        """Open, then look again: as long as a file is open, neither it nor a folder above it can be renamed."""
+        """Open, then look again: while a file is open, neither it nor a folder above it can be renamed."""
         del root  # `real` was checked to lie there
         descriptor = os.open(real, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
         opened.callback(os.close, descriptor)
@@ -123,12 +123,13 @@ if sys.platform == "win32":
         return descriptor
 
 else:
-    # O_PATH: folders that may be passed through but not listed.
-    _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | (os.O_PATH if sys.platform == "linux" else os.O_RDONLY)
+    _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    if sys.platform == "linux":
+        _FOLDER |= os.O_PATH  # folders that may be passed through but not listed
     _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
     def _open(root: Path, real: Path, opened: ExitStack) -> int:
-        """Go down from `root` folder by folder and follow no link: those were resolved, new ones are attacks."""
+        """Go down from `root` folder by folder and follow no link: all were resolved, a new one is an attack."""
         *folders, name = real.relative_to(root).parts or (".",)
         descriptor = os.open(root, _FOLDER)
         opened.callback(os.close, descriptor)
