@@ -8,7 +8,7 @@ from threading import Lock
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.taxon_search import search
 from okapia.domain.taxonomy import Taxon, Taxonomy
-from okapia.domain.types import Detection, Prediction, RangeRule, Where
+from okapia.domain.types import Detection, ModelChoice, Prediction, RangeRule, Where
 from okapia.pipeline.countries import Country, State, parse_country, parse_state
 from okapia.pipeline.ensemble import classifications_of
 from okapia.pipeline.naming import Naming
@@ -95,9 +95,14 @@ class Species:
         naming = self._naming
         return naming.decided(detection, classifications_of(labels, scores), naming.fence(where))
 
-    def rule_for(self, taxon: Taxon, where: Where) -> RangeRule | None:
-        """Name the rule that keeps a taxon out of a place; None when it may be the answer there."""
-        return self._naming.fence(where).rule(taxon)
+    def rule_for(self, taxon: Taxon, where: Where, *, choice: ModelChoice | None = None) -> RangeRule | None:
+        """Name the rule that keeps a taxon out of a place; None when it may be the answer there.
+
+        Args:
+            choice: whose ranges count; those of the profile `wild` when None.
+        """
+        naming = self._models.naming(choice) if choice else self._naming
+        return naming.fence(where).rule(taxon)
 
     def search(self, words: str, *, limit: int = 20) -> tuple[Taxon, ...]:
         """Find taxa of the default classifier by latin or common name, best first."""

@@ -53,6 +53,12 @@ def test_the_openapi_document_describes_the_calls(client: TestClient) -> None:
     assert {p["name"] for p in call["parameters"]} == {
         "threshold",
         "classify",
+        "country",
+        "state",
+        "latitude",
+        "longitude",
+        "smooth_herd",
+        "top_candidate",
         "metadata",
         "render",
         "people",

@@ -1,0 +1,122 @@
+"""What a caller asks of one picture, checked."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+from okapia.dialects.uploads import Upload
+from okapia.domain.errors import InvalidRequest
+from okapia.domain.types import AnalysisOptions, ModelChoice, People, Smooth, Where
+from okapia.service import NamedImage
+
+
+class Parameters(BaseModel):
+    """What can be said beside the image: in the form, in the JSON or in the query.
+
+    Attributes:
+        country: code or name; `auto` takes it from the coordinates.
+        state: of the USA, two letters or a name (ours).
+        smooth_herd: broad labels take a precise one found in the same picture.
+        top_candidate: further classes given for a box.
+        render: answer with an annotated JPEG in place of JSON (ours).
+        people: how people appear in that JPEG (ours).
+        detector: id of the detector, or two joined by `+`, in place of the profile's (ours).
+        classifier: id of the classifier in place of the profile's (ours).
+        tiles: tiles a side that the picture is also looked at in, for small animals (ours).
+    """
+
+    threshold: Annotated[float, Field(ge=0.01, le=0.99, allow_inf_nan=False)]
+    classify: bool = True
+    country: str | None = None
+    state: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    smooth_herd: bool = False
+    top_candidate: Annotated[int, Field(ge=1, le=10)] | None = None
+    metadata: bool = False
+    render: bool = False
+    people: People = People.BLUR
+    detector: str | None = None
+    classifier: str | None = None
+    tiles: Annotated[int, Field(ge=1, le=4)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One picture and what is asked of it."""
+
+    data: bytes
+    name: str
+    parameters: Parameters
+
+    @property
+    def image(self) -> NamedImage:
+        return NamedImage(self.name, lambda: self.data)
+
+    def options(self, where: Where, *, classify: bool) -> AnalysisOptions:
+        asked = self.parameters
+        smooth = Smooth.HERD if asked.smooth_herd else Smooth.OFF
+        return AnalysisOptions(asked.threshold, classify and asked.classify, where=where, smooth=smooth)
+
+    def choice(self, profile: ModelChoice) -> ModelChoice:
+        """Give the profile's models with those that the caller wants instead."""
+        wanted = self.parameters
+        return ModelChoice(
+            wanted.detector or profile.detector,
+            wanted.classifier or profile.classifier,
+            wanted.tiles or profile.tiles,
+        )
+
+
+def read_asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> Asked:
+    """Check the request; what stands in the body wins over the query.
+
+    Raises:
+        InvalidRequest: a parameter is out of its range; `param` names it.
+    """
+    image = upload.one_image("image")
+    given = {"threshold": default_threshold} | query | upload.fields
+    try:
+        parameters = Parameters.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise InvalidRequest(f"{name}: {first['msg']}, got {first['input']!r}", param=name) from error
+    return Asked(image.data, image.name, parameters)
+
+
+FIELDS: dict[str, dict[str, object]] = {
+    "threshold": {"type": "number", "minimum": 0.01, "maximum": 0.99, "default": 0.2},
+    "classify": {"type": "boolean", "default": True},
+    "country": {"type": "string"},
+    "state": {"type": "string"},
+    "latitude": {"type": "number", "minimum": -90, "maximum": 90},
+    "longitude": {"type": "number", "minimum": -180, "maximum": 180},
+    "smooth_herd": {"type": "boolean", "default": False},
+    "top_candidate": {"type": "integer", "minimum": 1, "maximum": 10},
+    "metadata": {"type": "boolean", "default": False},
+    "render": {"type": "boolean", "default": False},
+    "people": {"type": "string", "enum": [people.value for people in People], "default": "blur"},
+    "detector": {"type": "string"},
+    "classifier": {"type": "string"},
+    "tiles": {"type": "integer", "minimum": 1, "maximum": 4},
+}
+
+
+def _body_of(image: dict[str, str]) -> dict[str, object]:
+    properties = {"image": image, **FIELDS}
+    return {"schema": {"type": "object", "required": ["image"], "properties": properties}}
+
+
+REQUEST = {
+    "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in FIELDS.items()],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": _body_of({"type": "string", "format": "binary"}),
+            "application/json": _body_of({"type": "string", "contentEncoding": "base64"}),
+            "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+}
