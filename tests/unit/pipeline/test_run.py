@@ -14,10 +14,12 @@ from okapia.domain.types import (
     BBox,
     Category,
     Classification,
+    Crops,
     Detection,
     Failure,
     ModelReport,
     Size,
+    Where,
 )
 from okapia.models.taxa import builtin_taxonomy
 from okapia.pipeline.naming import RangeFiles
@@ -152,3 +154,59 @@ def test_a_network_that_answers_nonsense_is_a_failure_and_no_blank_picture() -> 
 
     assert isinstance(result.outcome, Failure)
     assert result.outcome.code == "model_error"
+
+
+def test_one_answer_a_picture_is_made_from_the_top_box_whatever_it_is() -> None:
+    person = box(Category.PERSON, 0.6, BBox(0.1, 0.1, 0.2, 0.2))
+    animal = box(Category.ANIMAL, 0.5, BBox(0.6, 0.6, 0.2, 0.2))
+    naming = Naming()
+    options = AnalysisOptions(crops=Crops.TOP_BOX)
+
+    analysis = analysed(pipeline(Seeing(person, animal), naming).run("a", picture(), options).outcome)
+
+    assert len(naming.crops) == 1
+    assert analysis.prediction is not None
+    assert (analysis.prediction.taxon, analysis.prediction.decision) == (RED_FOX, "4a")
+    assert [d.prediction for d in analysis.detections] == [None, None]
+
+
+def test_without_a_box_the_whole_picture_is_classified() -> None:
+    naming = Naming()
+
+    options = AnalysisOptions(crops=Crops.TOP_BOX)
+    outcome = pipeline(Seeing(), naming).run("a", picture(200, 150), options).outcome
+
+    assert naming.crops == [(150, 200, 3)]
+    assert analysed(outcome).classifications[0].taxon == RED_FOX
+
+
+def test_each_box_of_a_tenth_gets_an_answer_of_its_own() -> None:
+    boxes = [box(Category.ANIMAL, confidence, BBox(0.1, 0.1, 0.2, 0.2)) for confidence in (0.8, 0.1, 0.09)]
+    options = AnalysisOptions(crops=Crops.EVERY_BOX)
+
+    analysis = analysed(pipeline(Seeing(*boxes), Naming()).run("a", picture(), options).outcome)
+
+    assert [d.prediction is not None for d in analysis.detections] == [True, True, False]
+
+
+def test_a_species_out_of_its_range_becomes_a_higher_taxon() -> None:
+    seeing = Seeing(box(Category.ANIMAL, 0.8, BBox(0.1, 0.1, 0.2, 0.2)))
+    ranged = RangeFiles().naming(TAXONOMY, geofence="builtin")
+    fenced = Pipeline(seeing, Naming(), ranged, DecodePolicy())
+
+    analysis = analysed(fenced.run("a", picture(), AnalysisOptions(where=Where("KEN"))).outcome)
+
+    prediction = analysis.detections[0].prediction
+    assert prediction is not None
+    assert prediction.taxon.common_name == "canine family"
+    assert [r.original for r in prediction.restrictions] == [RED_FOX]
+
+
+def test_a_code_that_is_none_fails_the_picture_alone() -> None:
+    seeing = Seeing(box(Category.ANIMAL, 0.8, BBox(0.1, 0.1, 0.2, 0.2)))
+    options = AnalysisOptions(where=Where("KE"))
+
+    outcome = pipeline(seeing, Naming()).run("a", picture(), options).outcome
+
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "invalid_request"
