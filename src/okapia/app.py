@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from okapia import __version__
-from okapia.dialects.base import Context, Limits, discover
+from okapia.dialects.base import Context, Limits, discover, refuse_source
 from okapia.domain.errors import InvalidSettings
 from okapia.models.catalog import Catalog
 from okapia.models.devices import CPU, Device, Hardware, parse_device, take_device
@@ -101,13 +101,37 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
         summary="The camera-trap image API that you run yourself.",
         lifespan=_lifespan(service),
     )
-    context = Context(service, Limits(max_body_bytes=settings.max_body_bytes), settings.threshold)
+    context = Context(
+        service,
+        Limits(max_body_bytes=settings.max_body_bytes),
+        settings.threshold,
+        read_source=_source_reader(settings),
+        extra_fields=settings.extra_fields,
+    )
     owners: dict[tuple[str, str], str] = {}
     for dialect in discover():
         router = dialect.build(context)
         claim(router, dialect.name, owners)
         app.include_router(router)
     return app
+
+
+def _source_reader(settings: Settings) -> Callable[[str], bytes]:
+    """Give what reads the files and URLs that callers name, as far as the settings let them.
+
+    Raises:
+        InvalidSettings: a source root is none.
+    """
+    if not (settings.fetch_urls or settings.source_roots):
+        return refuse_source
+    # An HTTP client with its certificates takes 0.15 s to import: only for those who need it.
+    from okapia.storage.remote import RemoteReader  # noqa: PLC0415
+    from okapia.storage.roots import SourceRoots  # noqa: PLC0415
+    from okapia.storage.sources import source_reader  # noqa: PLC0415
+
+    most = settings.max_body_bytes
+    remote = RemoteReader(max_bytes=most) if settings.fetch_urls else None
+    return source_reader(SourceRoots(settings.source_roots), remote, max_bytes=most)
 
 
 def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> None:

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
         geofence: file of range rules (CSV or JSON) on top of the classifier's own.
         species_list: CSV (latin, common) of the only taxa that an answer may be.
         source_roots: folders in which callers of the server may name files; none by default.
+        extra_fields: fields of SpeciesNet's instances that come back in its predictions.
         fetch_urls: whether callers may have the server fetch pictures by URL.
         zoo_url, zoo_record: where the public zoo's archives are fetched from; a newer record has newer
             models.
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     species_list: Path | None = None
     source_roots: tuple[Path, ...] = ()
     fetch_urls: bool = False
+    extra_fields: tuple[str, ...] = ()
     zoo_url: Annotated[str, Field(pattern=r"^https?://")] = "https://zenodo.org"
     zoo_record: Annotated[str, Field(pattern=r"^\d+$")] = "22018132"
     canvases: dict[str, int] = Field(default_factory=dict)

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 import okapia.dialects
-from okapia.domain.errors import OkapiaError
+from okapia.domain.errors import OkapiaError, SourceRefused
 from okapia.domain.types import Failure
 from okapia.service import Service
 
@@ -81,13 +81,27 @@ class Limits:
     max_field_bytes: int = 65_536
 
 
+def refuse_source(source: str) -> bytes:
+    """Read nothing that callers name; raises `SourceRefused`."""
+    del source
+    raise SourceRefused("naming files and URLs is off")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a dialect is built with."""
+    """What a dialect is built with.
+
+    Attributes:
+        read_source: gives the bytes of a file or URL that a caller names; raises `SourceRefused`,
+            `SourceUnavailable` or `UnreadableFile`.
+        extra_fields: fields of SpeciesNet's instances that come back in its predictions.
+    """
 
     service: Service
     limits: Limits
     threshold: float
+    read_source: Callable[[str], bytes] = refuse_source
+    extra_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ and nothing is spooled to disk (decision 0013).
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 import multipart
@@ -25,10 +25,12 @@ class UploadedImage:
 
     Attributes:
         name: the client's file name; never used as a path.
+        content_type: what the client says that it is; empty when it does not.
     """
 
     name: str
     data: bytes
+    content_type: str = ""
 
 
 @dataclass(slots=True)
@@ -51,11 +53,12 @@ class Upload:
         return self.images[0]
 
 
-async def read_upload(request: Request, *, param: str, limits: Limits) -> Upload:
+async def read_upload(request: Request, *, param: str, limits: Limits, also: Collection[str] = ()) -> Upload:
     """Read a request's body.
 
     Args:
         param: name of the image field, in multipart and in JSON.
+        also: further names of image fields in multipart.
 
     Raises:
         PayloadTooLarge: more bytes than `limits` allow; nothing further is read.
@@ -66,11 +69,11 @@ async def read_upload(request: Request, *, param: str, limits: Limits) -> Upload
     kind = content_type.partition(";")[0].strip().lower()
     chunks = _bounded(request, limits.max_body_bytes)
     if kind == "multipart/form-data":
-        return await _read_multipart(chunks, content_type, param=param, limits=limits)
+        return await _read_multipart(chunks, content_type, params=(param, *also), limits=limits)
     if kind == "application/json":
         return _from_json(b"".join([chunk async for chunk in chunks]), param=param)
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return Upload([UploadedImage("image", b"".join([chunk async for chunk in chunks]))])
+        return Upload([UploadedImage("image", b"".join([chunk async for chunk in chunks]), kind)])
     raise UnsupportedMediaType(expected=ACCEPTED, actual=kind)
 
 
@@ -95,7 +98,7 @@ async def _bounded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
 
 
 async def _read_multipart(
-    chunks: AsyncIterator[bytes], content_type: str, *, param: str, limits: Limits
+    chunks: AsyncIterator[bytes], content_type: str, *, params: Collection[str], limits: Limits
 ) -> Upload:
     upload = Upload()
     _, options = multipart.parse_options_header(content_type)
@@ -104,21 +107,21 @@ async def _read_multipart(
             options.get("boundary", ""), max_segment_count=limits.max_parts
         )
         with parser:
-            parts = _Parts(upload, param=param, max_field_bytes=limits.max_field_bytes)
+            parts = _Parts(upload, params=params, max_field_bytes=limits.max_field_bytes)
             async for chunk in chunks:
                 for event in parser.parse(chunk):
                     parts.take(event)
     except multipart.MultipartError as error:
-        raise InvalidRequest(f"the multipart body is malformed: {error}", param=param) from error
+        raise InvalidRequest(f"the multipart body is malformed: {error}", param=next(iter(params))) from error
     return upload
 
 
 class _Parts:
     """Collects the parser's events into an upload."""
 
-    def __init__(self, upload: Upload, *, param: str, max_field_bytes: int) -> None:
+    def __init__(self, upload: Upload, *, params: Collection[str], max_field_bytes: int) -> None:
         self._upload = upload
-        self._param = param
+        self._params = params
         self._max_field_bytes = max_field_bytes
         self._part: multipart.MultipartSegment | None = None
         self._data: list[bytes] = []
@@ -134,7 +137,7 @@ class _Parts:
             self._size += len(event)
             if (
                 self._part is not None
-                and self._part.name != self._param
+                and self._part.name not in self._params
                 and self._size > self._max_field_bytes
             ):
                 raise InvalidRequest(
@@ -148,8 +151,9 @@ class _Parts:
             return
         data = b"".join(self._data)
         name = self._part.name
-        if name == self._param:
-            self._upload.images.append(UploadedImage(self._part.filename or "image", data))
+        if name in self._params:
+            kind = self._part.content_type or ""
+            self._upload.images.append(UploadedImage(self._part.filename or "image", data, kind))
         elif name in self._upload.fields:
             raise InvalidRequest(f"the field {name!r} came twice", param=name)
         else:
@@ -167,11 +171,15 @@ def _from_json(body: bytes, *, param: str) -> Upload:
     encoded = document.pop(param, None)
     if encoded is None:
         return Upload([], document)
-    return Upload([UploadedImage("image", _from_base64(encoded, param=param))], document)
+    return Upload([UploadedImage("image", decode_base64(encoded, param=param))], document)
 
 
-def _from_base64(encoded: object, *, param: str) -> bytes:
-    """Decode base64, with or without a data-URL prefix."""
+def decode_base64(encoded: object, *, param: str) -> bytes:
+    """Decode base64, with or without a data-URL prefix.
+
+    Raises:
+        InvalidRequest: of `param`, when it is none.
+    """
     if not isinstance(encoded, str):
         raise InvalidRequest(f"{param}: expected a base64 string, got {type(encoded).__name__}", param=param)
     payload = encoded.partition(",")[2] if encoded.startswith("data:") else encoded

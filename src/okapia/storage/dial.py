@@ -71,7 +71,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
     def __init__(
         self, network: httpcore.NetworkBackend, *, resolve: Resolve, allow_private: bool, deadline: Deadline
     ) -> None:
-        """Resolve with `resolve`, at once and once a connection; connect with `network`."""
+        """Resolve with `resolve`, once a connection; connect with `network`."""
         self._network = network
         self._resolve = resolve
         self._allow_private = allow_private
@@ -145,7 +145,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def _within(seconds: float, ask: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """Wait for a name's addresses for `seconds`, then raise TimeoutError: the system's resolver knows no limit.
+    """Wait for addresses for `seconds`, then raise TimeoutError: the system's resolver knows no limit.
 
     A thread that waits in vain ends with the resolver's own patience, some tens of seconds; it never
     keeps the program from ending.

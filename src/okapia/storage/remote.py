@@ -137,8 +137,8 @@ class RemoteReader:
             yield
         except (httpcore.TimeoutException, TimeoutError) as error:
             raise SourceUnavailable(
-                f"expected a connection within {self.connect_s:g} s, no pause above {self.read_s:g} s and the "
-                f"whole picture within {self.total_s:g} s, the server is slower"
+                f"expected a connection within {self.connect_s:g} s, no pause above {self.read_s:g} s and "
+                f"the whole picture within {self.total_s:g} s, the server is slower"
             ) from error
         except httpcore.NetworkError as error:
             raise SourceUnavailable(f"no connection to the server: {error}") from error

@@ -129,7 +129,7 @@ else:
     _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
     def _open(root: Path, real: Path, opened: ExitStack) -> int:
-        """Go down from `root` folder by folder and follow no link: all were resolved, a new one is an attack."""
+        """Go down from `root` by folders and follow no link: those were resolved, new ones are attacks."""
         *folders, name = real.relative_to(root).parts or (".",)
         descriptor = os.open(root, _FOLDER)
         opened.callback(os.close, descriptor)
