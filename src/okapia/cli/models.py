@@ -55,7 +55,8 @@ def show(model_id: _ModelId, *, json: _Json = False) -> None:
 @app.command()
 def pull(
     names: Annotated[
-        list[str], typer.Argument(metavar="ID|PROFILE...", help="Model ids, zoo:ID, `lite`, `field`, or `places`.")
+        list[str],
+        typer.Argument(metavar="ID|PROFILE...", help="Model ids, zoo:ID, `lite`, `field`, or `places`."),
     ],
     *,
     from_dir: Annotated[

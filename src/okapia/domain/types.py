@@ -274,8 +274,8 @@ class Crops(StrEnum):
     """Which boxes are classified, and by whose rules the answer is made.
 
     `ANIMALS` is Okapia's own: the found animals. The others are SpeciesNet's: `TOP_BOX` asks the most
-    confident box of any category, or the whole picture when there is none, for one answer a picture (to 5.0.5);
-    `EVERY_BOX` asks each box of at least 0.1 for an answer of its own (from 5.0.6).
+    confident box of any category, or the whole picture when there is none, for one answer a picture (to
+    5.0.5); `EVERY_BOX` asks each box of at least 0.1 for an answer of its own (from 5.0.6).
     """
 
     ANIMALS = "animals"
@@ -286,8 +286,8 @@ class Crops(StrEnum):
 class Smooth(StrEnum):
     """Whether boxes take a taxon from their neighbours.
 
-    `IMAGE` and `SEQUENCE` are MegaDetector's rules within one picture, and within pictures that one camera took
-    in a row as well; `HERD` only makes broad answers more precise.
+    `IMAGE` and `SEQUENCE` are MegaDetector's rules within one picture, and within pictures that one camera
+    took in a row as well; `HERD` only makes broad answers more precise.
     """
 
     OFF = "off"

@@ -65,7 +65,7 @@ def class_taxa(labels: str | Sequence[str], *, taxonomy: str = "") -> ClassTaxa:
 
 
 def label_taxon(label: str) -> Taxon | None:
-    """Give the taxon that a label names, `BLANK`, `VEHICLE` and `UNKNOWN` among them; None for an empty label.
+    """Give the taxon that a label names, `BLANK`, `VEHICLE`, `UNKNOWN` among them; None for an empty label.
 
     A plain name that the built-in taxonomy does not know becomes a taxon without ranks, under its own
     name and an id derived from it.

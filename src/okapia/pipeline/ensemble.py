@@ -44,8 +44,8 @@ def decide(  # noqa: C901, PLR0911 - a flat list: one guarded return a rule, as 
     Args:
         detection: the box that was classified; the most confident of all for one answer a picture;
             None when there is no box, which counts as an animal of confidence 0.
-        classifications: best first, of which the first `top_classes` count; they may hold `BLANK`, `HUMAN` and
-            `VEHICLE`, need not sum to 1, and may be empty.
+        classifications: best first, of which the first `top_classes` count; they may hold `BLANK`,
+            `HUMAN` and `VEHICLE`, need not sum to 1, and may be empty.
         taxonomy: knows the ancestors that scores roll up to.
 
     Raises:
