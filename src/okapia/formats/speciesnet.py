@@ -126,6 +126,11 @@ def document(entries: Iterable[Entry], version: Version, *, top: int | None = TO
     return {**_info(version), "predictions": predictions}
 
 
+def boxes_of(entry: Entry) -> list[dict[str, Json]]:
+    """Give the boxes that the formats have, most confident first, without their answers."""
+    return [_box(detection) for detection in _written(entry.detections or ())]
+
+
 def rounded(value: Json) -> Json:
     """Copy an entry with four digits behind the point, but coordinates as they are."""
     if isinstance(value, float):
@@ -213,7 +218,7 @@ def _old(entry: Entry) -> dict[str, Json]:
     if seen is not None:
         fields["classifications"] = _ranked(seen, TOP_OLD)
     if entry.detections is not None:
-        fields["detections"] = [_box(detection) for detection in _written(entry.detections)]
+        fields["detections"] = boxes_of(entry)
     if prediction is not None:
         fields["prediction"] = prediction.taxon.label
         fields["prediction_score"] = prediction.score

@@ -114,7 +114,7 @@ class Pipeline:
         """Answer once a picture, as SpeciesNet did until 5.0.5."""
         if not options.classify or self.classifier is None:
             return Analysis(picture.info, detections)
-        top = top_detection(detections)
+        top = top_detection(d for d in detections if d.category is not Category.OTHER)
         (scores,) = self._classify(picture, [top.bbox if top else _WHOLE])
         return Analysis(picture.info, detections, self.naming.decided(top, scores, fence), scores)
 
@@ -124,13 +124,14 @@ class Pipeline:
         """Answer once a box, as SpeciesNet does from 5.0.6."""
         if not options.classify or self.classifier is None:
             return Analysis(picture.info, detections)
-        boxes = [d for d in detections if d.confidence >= EVERY_BOX_FROM]
+        boxes = [d for d in detections if d.confidence >= EVERY_BOX_FROM and d.category is not Category.OTHER]
         scores = self._classify(picture, [box.bbox for box in boxes])
         decided = [
             replace(box, classifications=s, prediction=self.naming.decided(box, s, fence))
             for box, s in zip(boxes, scores, strict=True)
         ]
-        return Analysis(picture.info, (*decided, *detections[len(boxes) :]))
+        answers = dict(zip(boxes, decided, strict=True))
+        return Analysis(picture.info, tuple(answers.get(d, d) for d in detections))
 
     def _classify(self, picture: Picture, boxes: Sequence[BBox]) -> list[Scores]:
         """Give the scores of each box's part of the picture; nothing for each without a classifier."""

@@ -30,9 +30,7 @@ def predict(
     coarse = _COARSE.get(detection.category)
     if not classifications:
         return Prediction(coarse, detection.confidence, "detector") if coarse else None
-    prediction = decide(
-        detection, classifications, taxonomy=taxonomy, fence=fence, top_classes=top_classes
-    )
+    prediction = decide(detection, classifications, taxonomy=taxonomy, fence=fence, top_classes=top_classes)
     if prediction.decision == "6":
         return Prediction(coarse, detection.confidence, "detector", "6") if coarse else None
     return species_list.restrict(prediction, fence) if species_list else prediction
