@@ -15,7 +15,9 @@ def router(path: str) -> APIRouter:
 
 
 def test_the_dialects_of_this_version() -> None:
-    assert [dialect.name for dialect in discover()] == ["animaldetect", "atlas", "models", "operations", "species", "speciesnet"]
+    names = [dialect.name for dialect in discover()]
+
+    assert names == ["animaldetect", "atlas", "models", "operations", "species", "speciesnet"]
 
 
 def test_two_dialects_with_one_path_stop_the_start_with_both_named() -> None:

@@ -128,7 +128,7 @@ def find_taxon(taxonomy: Taxonomy, text: str) -> Taxon:
     if ";" in text:
         return _by_label(taxonomy, text)
     wanted = folded(text)
-    everything = (*taxonomy, *SPECIAL)
+    everything: tuple[Taxon, ...] = (*taxonomy, *SPECIAL)
     latin = [taxon for taxon in everything if wanted and folded(taxon.scientific_name) == wanted]
     named = latin or [taxon for taxon in everything if wanted and folded(taxon.common_name) == wanted]
     distinct = list(dict.fromkeys(named))

@@ -1,6 +1,6 @@
 """Which taxonomy and ranges a command goes by: a model's, or the files that it was given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from okapia.domain.errors import InvalidRequest
@@ -8,10 +8,8 @@ from okapia.domain.taxonomy import Taxonomy
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.taxa import class_taxa
+from okapia.models.weights.own.speciesnet import INFO, read_info
 from okapia.models.weights.store import ModelStore
-from okapia.pipeline.geofence import Geofence
-from okapia.pipeline.geofence_build import amend_geofence
-from okapia.pipeline.geofence_files import read_geofence, read_rules
 from okapia.pipeline.naming import Naming, RangeFiles
 from okapia.pipeline.text_files import read_labels, read_taxonomy
 from okapia.settings import Settings
@@ -22,7 +20,7 @@ class SpeciesFiles:
     """What a command was told to name species with; None where it was told nothing.
 
     Attributes:
-        model: id of a classifier, or of a pipeline that holds one.
+        model: id of a classifier or of a pipeline that holds one, or SpeciesNet's model folder.
         labels: of the classifier, one a line; they are the taxonomy when no other is given.
     """
 
@@ -44,11 +42,31 @@ def naming_of(settings: Settings, files: SpeciesFiles) -> Naming:
     """
     own = _own_taxonomy(files)
     rules = files.geofence or settings.geofence
+    on_top = RangeFiles(rules, settings.species_list)
     if own is not None and files.model is None:
-        return Naming(own, _ranges(rules, own))
+        return _without_model(own, on_top)
+    folder = Path(files.model) if files.model else None
+    if folder is not None and (folder / INFO).is_file():
+        return _of_folder(folder, own, on_top)
     card = classifier_card(settings, files.model)
     taxonomy = own or class_taxa(card.labels, taxonomy=card.taxonomy).taxonomy
-    return RangeFiles(rules).naming(taxonomy, geofence=card.geofence)
+    return on_top.naming(taxonomy, geofence=card.geofence, top_classes=card.top_classes)
+
+
+def _without_model(taxonomy: Taxonomy, files: RangeFiles) -> Naming:
+    """Take a JSON file as the whole geofence, as SpeciesNet does; a CSV of rules is made into one."""
+    if files.rules is None or files.rules.suffix.lower() != ".json":
+        return files.naming(taxonomy, geofence="")
+    return replace(files, rules=None).naming(taxonomy, geofence=str(files.rules))
+
+
+def _of_folder(folder: Path, own: Taxonomy | None, files: RangeFiles) -> Naming:
+    """Read what SpeciesNet's model folder names in its `info.json`."""
+    info = read_info(folder)
+    named = folder / info.taxonomy if info.taxonomy else None
+    taxonomy = read_taxonomy(named) if named else _labels_taxonomy(folder / info.classifier_labels)
+    geofence = str(folder / info.geofence) if info.geofence else ""
+    return files.naming(own or taxonomy, geofence=geofence)
 
 
 def classifier_card(settings: Settings, name: str | None) -> ModelCard:
@@ -74,15 +92,9 @@ def classifier_card(settings: Settings, name: str | None) -> ModelCard:
 def _own_taxonomy(files: SpeciesFiles) -> Taxonomy | None:
     if files.taxonomy is not None:
         return read_taxonomy(files.taxonomy)
-    if files.labels is not None:
-        return class_taxa([taxon.label for taxon in read_labels(files.labels)]).taxonomy
-    return None
+    return _labels_taxonomy(files.labels) if files.labels is not None else None
 
 
-def _ranges(file: Path | None, taxonomy: Taxonomy) -> Geofence:
-    """Read a whole geofence; a CSV of rules is made into one."""
-    if file is None:
-        return Geofence({})
-    if file.suffix.lower() == ".json":
-        return read_geofence(file)
-    return amend_geofence(Geofence({}), read_rules(file), taxonomy=taxonomy)
+def _labels_taxonomy(file: Path) -> Taxonomy:
+    """Make a taxonomy of a classifier's labels; ancestors that are no labels themselves are added."""
+    return class_taxa([taxon.label for taxon in read_labels(file)]).taxonomy
