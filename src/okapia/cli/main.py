@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from okapia import __version__
-from okapia.cli import doctor, models, run, samples, serve
+from okapia.cli import cameras, doctor, models, run, samples, serve, species, speciesnet
 from okapia.domain.errors import OkapiaError
 
 USAGE = 2
@@ -23,7 +23,11 @@ app.command()(run.run)
 app.command()(serve.serve)
 app.command()(doctor.doctor)
 app.command()(samples.samples)
+app.command()(cameras.cameras)
 app.add_typer(models.app, name="models", help="Get, list and check the networks.")
+app.add_typer(species.taxa, name="taxa")
+app.add_typer(species.geofence, name="geofence")
+app.add_typer(speciesnet.app, name="speciesnet")
 
 
 @app.callback(invoke_without_command=True)
