@@ -32,16 +32,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okapia.app import build_app, build_service
 from okapia.cli.logs import configure_logs
-from okapia.domain.types import (
-    Analysis,
-    AnalysisOptions,
-    BBox,
-    Category,
-    Detection,
-    ImageInfo,
-    ImageResult,
-    ModelChoice,
-)
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import Analysis, AnalysisOptions, BBox, Category, Detection, ImageInfo, ImageResult
 from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime

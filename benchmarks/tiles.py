@@ -26,7 +26,8 @@ from truth import print_table
 
 from okapia.app import build_service
 from okapia.cli.logs import configure_logs
-from okapia.domain.types import BBox, Category, Detection, ModelChoice
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import BBox, Category, Detection
 from okapia.models.base import Detector
 from okapia.pipeline.fusion import Fusion
 from okapia.pipeline.tiles import Tiled

@@ -14,7 +14,7 @@ from pydantic_settings import (
 )
 
 from okapia.domain.errors import InvalidSettings
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.devices import DEVICE_PATTERN
 
 MB = 1_000_000

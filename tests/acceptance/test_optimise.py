@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from okapia.domain.errors import VariantRefused
-from okapia.domain.types import ModelReport
+from okapia.domain.models import ModelReport
 from okapia.models import nanodet, yolox
 from okapia.models.base import Detector
 from okapia.models.card import ModelCard, builtin_cards

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import ServerBusy, UnknownModel
-from okapia.domain.types import Analysis, AnalysisOptions, ImageResult, ModelChoice
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import Analysis, AnalysisOptions, ImageResult
 from okapia.service import URBAN, WILD, NamedImage, Service
 from tests.unit.dialects.bright import bright_service
 from tests.unit.dialects.test_animaldetect import jpeg

@@ -16,16 +16,8 @@ from okapia.app import build_service
 from okapia.cli.logs import configure_logs
 from okapia.cli.progress import ArchiveProgress
 from okapia.domain.errors import InvalidRequest, NothingToDo, OutputNotWritable
-from okapia.domain.types import (
-    Analysis,
-    AnalysisOptions,
-    Detection,
-    Failure,
-    ImageResult,
-    ModelChoice,
-    ModelReport,
-    People,
-)
+from okapia.domain.models import ModelChoice, ModelReport
+from okapia.domain.types import Analysis, AnalysisOptions, Detection, Failure, ImageResult, People
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.weights.clients import Pip

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Self
 
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import AnalysisOptions, ModelChoice, People, Smooth
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import AnalysisOptions, People, Smooth
 from okapia.models.catalog import Catalog
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.cameras import Cameras, parse_camera_rule

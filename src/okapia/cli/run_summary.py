@@ -6,7 +6,8 @@ from pathlib import Path
 
 import orjson
 
-from okapia.domain.types import Analysis, Failure, ImageResult, ModelReport, Where
+from okapia.domain.models import ModelReport
+from okapia.domain.types import Analysis, Failure, ImageResult, Where
 from okapia.formats.megadetector import as_utf8
 from okapia.models.card import PROFILES
 

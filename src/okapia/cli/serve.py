@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from okapia.domain.types import ModelReport
+    from okapia.domain.models import ModelReport
     from okapia.service import Service
     from okapia.settings import Settings
 

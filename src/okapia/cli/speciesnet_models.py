@@ -4,7 +4,7 @@ from pathlib import Path
 
 from okapia.cli.speciesnet_wish import Part
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.catalog import Catalog
 from okapia.models.weights.own.speciesnet import INFO
 from okapia.models.weights.store import ModelStore

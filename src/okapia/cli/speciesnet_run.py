@@ -18,7 +18,8 @@ from okapia.cli.speciesnet_steps import Answer, Asked, analysed, classified, det
 from okapia.cli.speciesnet_summary import Outcome, counted
 from okapia.cli.speciesnet_wish import Part, Wish
 from okapia.domain.errors import StoppedByPerson
-from okapia.domain.types import Detection, ModelChoice
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import Detection
 from okapia.formats.megadetector import as_utf8
 from okapia.formats.speciesnet import Instance
 from okapia.formats.speciesnet_files import read_predictions

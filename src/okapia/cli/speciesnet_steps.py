@@ -8,6 +8,7 @@ from pathlib import Path
 
 from okapia.app import engine_choice
 from okapia.domain.errors import BadImage, SourceRefused
+from okapia.domain.models import ModelChoice, ModelReport
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -16,8 +17,6 @@ from okapia.domain.types import (
     Detection,
     Failure,
     ImageResult,
-    ModelChoice,
-    ModelReport,
     Size,
     Where,
 )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from okapia.dialects.base import Context, Dialect, error_route, problem_json
 from okapia.domain.errors import UnknownModel
-from okapia.domain.types import ModelChoice, ModelFacts
+from okapia.domain.models import ModelChoice, ModelFacts
 
 
 class Choice(BaseModel):

@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from okapia.domain.models import ModelReport
 from okapia.domain.taxonomy import Taxonomy
-from okapia.domain.types import BBox, Classification, Detection, ModelReport, Size
+from okapia.domain.types import BBox, Classification, Detection, Size
 from okapia.vision.resample import Pixels
 
 Tensor = NDArray[np.float32]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import BBox, Category, Classification, Detection, ModelReport, Size
+from okapia.domain.models import ModelReport
+from okapia.domain.types import BBox, Category, Classification, Detection, Size
 from okapia.models.base import CONFIDENCE_FLOOR, Session, Tensor
 from okapia.models.card import ModelCard
 from okapia.models.taxa import class_taxa

@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import ModelChoice, Size
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import Size
 from okapia.vision.resample import Interpolation
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from okapia.domain.errors import ModelError, ModelNotInstalled, UnknownModel
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.card import PROFILES, ModelCard, builtin_cards
 from okapia.models.weights.store import ModelStore
 from okapia.models.weights.zoo import catalogue

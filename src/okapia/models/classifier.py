@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from okapia.domain.errors import ModelError
+from okapia.domain.models import ModelReport
 from okapia.domain.taxonomy import Taxon
-from okapia.domain.types import BBox, Classification, ModelReport, Size
+from okapia.domain.types import BBox, Classification, Size
 from okapia.models.base import Session, Tensor
 from okapia.models.card import ModelCard
 from okapia.models.taxa import class_taxa

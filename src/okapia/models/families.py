@@ -5,7 +5,8 @@ from types import ModuleType
 from typing import Protocol
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import ModelReport, Size
+from okapia.domain.models import ModelReport
+from okapia.domain.types import Size
 from okapia.models.base import Classifier, Detector, Session
 from okapia.models.card import ModelCard
 

@@ -12,7 +12,8 @@ import psutil
 import structlog
 
 from okapia.domain.errors import InvalidRequest, ModelError, ModelNotInstalled
-from okapia.domain.types import LoadedModel, ModelFacts, Size
+from okapia.domain.models import LoadedModel, ModelFacts
+from okapia.domain.types import Size
 from okapia.models.base import Classifier, Detector, Model, Session
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog

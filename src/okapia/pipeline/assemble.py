@@ -1,7 +1,7 @@
 """From model names to a pipeline: `a` is one detector, `a+b` the fusion of two."""
 
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.base import Detector
 from okapia.models.card import ModelCard
 from okapia.models.registry import Registry

@@ -6,7 +6,8 @@ MegaDetector's three classes. The rule was developed on 41 public pictures; its 
 limits of suppression only, so a lower threshold of the caller still finds weaker boxes.
 """
 
-from okapia.domain.types import Category, Detection, ModelReport, Size
+from okapia.domain.models import ModelReport
+from okapia.domain.types import Category, Detection, Size
 from okapia.models.base import Detector
 from okapia.vision.resample import Pixels
 

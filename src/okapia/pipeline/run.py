@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from okapia.domain.errors import BadImage, InvalidRequest, ModelError
+from okapia.domain.models import ModelReport
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -20,7 +21,6 @@ from okapia.domain.types import (
     Detection,
     Failure,
     ImageResult,
-    ModelReport,
     Size,
 )
 from okapia.models.base import Classifier, Detector

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import BBox, Category, Detection, ModelReport, Size
+from okapia.domain.models import ModelReport
+from okapia.domain.types import BBox, Category, Detection, Size
 from okapia.models.base import Detector
 from okapia.vision.geometry import cover_px
 from okapia.vision.resample import Pixels

@@ -9,16 +9,8 @@ from threading import BoundedSemaphore
 import structlog
 
 from okapia.domain.errors import OkapiaError, ServerBusy
-from okapia.domain.types import (
-    Analysis,
-    AnalysisOptions,
-    Detection,
-    Failure,
-    ImageResult,
-    ModelChoice,
-    ModelReport,
-    People,
-)
+from okapia.domain.models import ModelChoice, ModelReport
+from okapia.domain.types import Analysis, AnalysisOptions, Detection, Failure, ImageResult, People
 from okapia.pipeline.render import render
 from okapia.pipeline.run import Pipeline
 from okapia.pipeline.scheduler import Scheduler

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import ModelChoice, ModelFacts, ModelReport
+from okapia.domain.models import ModelChoice, ModelFacts, ModelReport
 from okapia.models.polite import politely
 from okapia.models.registry import Registry
 from okapia.pipeline.assemble import Assembler

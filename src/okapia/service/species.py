@@ -6,9 +6,10 @@ from pathlib import Path
 from threading import Lock
 
 from okapia.domain.errors import InvalidRequest
+from okapia.domain.models import ModelChoice
 from okapia.domain.taxon_search import search
 from okapia.domain.taxonomy import Taxon, Taxonomy
-from okapia.domain.types import Detection, ModelChoice, Prediction, RangeRule, Where
+from okapia.domain.types import Detection, Prediction, RangeRule, Where
 from okapia.pipeline.countries import Country, State, parse_country, parse_state
 from okapia.pipeline.ensemble import classifications_of
 from okapia.pipeline.naming import Naming

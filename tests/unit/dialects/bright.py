@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.base import Session
 from okapia.models.card import ModelCard, Preprocessing
 from okapia.models.catalog import Catalog

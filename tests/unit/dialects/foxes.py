@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from okapia.domain.types import BBox, Category, Classification, Detection, ModelChoice, ModelReport, Size
+from okapia.domain.models import ModelChoice, ModelReport
+from okapia.domain.types import BBox, Category, Classification, Detection, Size
 from okapia.models.base import Classifier, Detector
 from okapia.models.card import PROFILES, ModelCard, builtin_cards
 from okapia.models.catalog import Catalog

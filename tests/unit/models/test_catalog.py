@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import ModelNotInstalled, UnknownModel
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.card import ModelCard, read_card
 from okapia.models.catalog import Catalog
 from okapia.models.weights.store import ModelStore

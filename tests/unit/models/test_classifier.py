@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import BBox, ModelReport
+from okapia.domain.models import ModelReport
+from okapia.domain.types import BBox
 from okapia.models.card import CropResize, ModelCard, Preprocessing, View
 from okapia.models.classifier import ScoreClassifier
 from okapia.models.runtime import EngineChoice, Load, Runtime

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import Category, Detection, ModelReport, Size
+from okapia.domain.models import ModelReport
+from okapia.domain.types import Category, Detection, Size
 from okapia.models.base import Detector
 from okapia.models.card import ModelCard, Preprocessing
 from okapia.models.runtime import EngineChoice, Load, Runtime

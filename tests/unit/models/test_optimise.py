@@ -12,7 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from okapia.domain.errors import EmptyImage, InvalidRequest, ModelError, VariantRefused
-from okapia.domain.types import Classification, ModelReport
+from okapia.domain.models import ModelReport
+from okapia.domain.types import Classification
 from okapia.models.agreement import Gate
 from okapia.models.base import Tensor
 from okapia.models.card import Fingerprint, ModelCard, Preprocessing

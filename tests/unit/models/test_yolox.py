@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import Category, ModelReport
+from okapia.domain.models import ModelReport
+from okapia.domain.types import Category
 from okapia.models.base import Tensor
 from okapia.models.card import builtin_cards
 from okapia.models.yolox import YoloxDetector, decode

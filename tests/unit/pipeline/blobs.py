@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from okapia.domain.types import BBox, Category, Detection, ModelReport, Size
+from okapia.domain.models import ModelReport
+from okapia.domain.types import BBox, Category, Detection, Size
 from okapia.vision.geometry import fit
 from okapia.vision.resample import Pixels
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from okapia.domain.errors import ModelError
+from okapia.domain.models import ModelReport
 from okapia.domain.types import (
     Analysis,
     AnalysisOptions,
@@ -17,7 +18,6 @@ from okapia.domain.types import (
     Crops,
     Detection,
     Failure,
-    ModelReport,
     Size,
     Where,
 )

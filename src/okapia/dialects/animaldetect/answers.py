@@ -8,16 +8,9 @@ from uuid import uuid4
 from pydantic import BaseModel, Field
 
 from okapia.dialects.animaldetect.asking import Asked
+from okapia.domain.models import ModelChoice
 from okapia.domain.taxonomy import Taxon
-from okapia.domain.types import (
-    Analysis,
-    Category,
-    Detection,
-    ImageResult,
-    ModelChoice,
-    Restriction,
-    Smoothing,
-)
+from okapia.domain.types import Analysis, Category, Detection, ImageResult, Restriction, Smoothing
 from okapia.service import Found
 
 Allowed = Callable[[Taxon], bool]

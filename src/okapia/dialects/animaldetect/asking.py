@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from okapia.dialects.uploads import Upload
 from okapia.domain.errors import InvalidRequest
-from okapia.domain.types import AnalysisOptions, ModelChoice, People, Smooth, Where
+from okapia.domain.models import ModelChoice
+from okapia.domain.types import AnalysisOptions, People, Smooth, Where
 from okapia.service import NamedImage
 
 

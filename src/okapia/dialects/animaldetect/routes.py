@@ -21,8 +21,9 @@ from okapia.dialects.animaldetect.answers import (
 from okapia.dialects.animaldetect.asking import REQUEST, Asked, read_asked
 from okapia.dialects.base import Context, Dialect, RefusedImage, error_route, problem_json
 from okapia.dialects.uploads import read_upload
+from okapia.domain.models import ModelChoice
 from okapia.domain.taxonomy import Taxon
-from okapia.domain.types import Analysis, AnalysisOptions, Failure, ImageResult, ModelChoice, Where
+from okapia.domain.types import Analysis, AnalysisOptions, Failure, ImageResult, Where
 from okapia.service import URBAN, WILD, Found, Service
 
 

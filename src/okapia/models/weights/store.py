@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed, UnknownModel
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.card import ModelCard
 from okapia.models.weights.staging import replace_folder, staging, write_durably
 

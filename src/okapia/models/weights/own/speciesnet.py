@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from okapia.domain.errors import ModelError, PullFailed
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.weights.own.adding import Addition, IfKnown, add_networks, require_free_id

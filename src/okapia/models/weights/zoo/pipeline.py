@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.weights.zoo.manifest import parse, read_toml
 
 PIPELINE = "pipeline.toml"

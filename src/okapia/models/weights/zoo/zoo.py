@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.card import PROFILES, ModelCard, builtin_cards
 from okapia.models.catalog import ZOO
 from okapia.models.weights.pull import OnEvent, PullEvent

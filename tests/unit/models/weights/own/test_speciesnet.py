@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from okapia.domain.errors import ClientMissing, InvalidRequest, ModelError
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.catalog import Catalog
 from okapia.models.weights.own.check import checker
 from okapia.models.weights.own.speciesnet import AddedFolder, Convert, add_speciesnet_folder

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import ModelError
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.weights.zoo.pipeline import read_pipeline
 from tests.unit.models.weights.zoo.folders import write_folder
 

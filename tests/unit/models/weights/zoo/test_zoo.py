@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from okapia.domain.errors import LicenceNotAccepted, ModelDamaged, ModelError, ModelNotInstalled, PullFailed
-from okapia.domain.types import ModelChoice
+from okapia.domain.models import ModelChoice
 from okapia.models.card import ModelCard
 from okapia.models.weights.pull import PullEvent
 from okapia.models.weights.zoo.source import ZooFolder
