@@ -56,28 +56,44 @@ def _device(settings: Settings, hardware: Hardware) -> Device:
     return take_device(asked, hardware=hardware)
 
 
-def build_service(settings: Settings) -> Service:
-    """Put the objects below HTTP together. Loads no model; close the service when done."""
-    load = Load()
-    choice = engine_choice(settings)
-    policy = DecodePolicy(
+def decode_policy(settings: Settings) -> DecodePolicy:
+    """Say how pictures are decoded."""
+    return DecodePolicy(
         max_pixels=settings.max_pixels,
         truncated=Truncated(settings.truncated),
         scaling=Scaling(settings.scaling),
     )
-    registry = Registry(
+
+
+def build_registry(settings: Settings, load: Load) -> Registry:
+    """Give the models of this machine; the device is taken now, no model is loaded.
+
+    Raises:
+        DeviceUnavailable: the device that is set is not to be had.
+    """
+    cache = settings.home / "compiled"
+    return Registry(
         Catalog(ModelStore(settings.models_dir)),
-        runtime=Runtime(choice, load=load, cores=usable_cores(), cache=settings.home / "compiled"),
+        runtime=Runtime(engine_choice(settings), load=load, cores=usable_cores(), cache=cache),
         canvases=settings.canvases,
         idle_s=settings.model_idle_s,
     )
+
+
+def build_service(settings: Settings) -> Service:
+    """Put the objects below HTTP together. Loads no model; close the service when done."""
+    load = Load()
+    policy = decode_policy(settings)
+    registry = build_registry(settings, load)
     ranges = RangeFiles(settings.geofence, settings.species_list)
     assembler = Assembler(registry, policy=policy, ranges=ranges)
     models = Models(registry, assembler=assembler, profiles=settings.profiles)
     return Service(
         models=models,
         species=Species(models, home=settings.home),
-        scheduler=Scheduler(workers=_workers(settings, choice.device), depth=settings.queue_depth, load=load),
+        scheduler=Scheduler(
+            workers=_workers(settings, registry.device), depth=settings.queue_depth, load=load
+        ),
         policy=policy,
         deadline_s=settings.deadline_s,
     )

@@ -1,18 +1,16 @@
 """One folder run: every picture analysed with the server's own service, one results file written."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from okapia import __version__
 from okapia.app import build_service
+from okapia.cli.bar import progress_bar
 from okapia.cli.run_plan import Plan
 from okapia.cli.run_summary import FIRST_LOOK, Summary
 from okapia.domain.errors import NothingToDo, OutputNotWritable, StoppedByPerson, UnreadableFile
@@ -57,7 +55,7 @@ class FolderRun:
                 summary = Summary(
                     plan.output, service.check_ready(plan.choice), plan.options.threshold, found.where
                 )
-                with _progress(total, is_quiet=is_quiet) as advance:
+                with progress_bar(total, is_quiet=is_quiet) as advance:
                     self._analyse(self._results(service, found.where), writer, summary, advance, cameras)
                 writer.finish(_run_info(plan, summary))
         finally:
@@ -148,21 +146,6 @@ def _make_folder(folder: Path) -> None:
 
 def _name_of(file: Path | None) -> str | None:
     return file.name if file else None
-
-
-@contextmanager
-def _progress(total: int, *, is_quiet: bool) -> Iterator[Callable[[], None]]:
-    """Show a bar with rate and time left on a terminal; gives what to call per picture."""
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=is_quiet or not console.is_terminal) as progress:
-        task = progress.add_task("", total=total, rate="")
-
-        def advance() -> None:
-            speed = progress.tasks[task].speed
-            progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
-
-        yield advance
 
 
 def _run_info(plan: Plan, summary: Summary) -> RunInfo:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from okapia.app import engine_choice
+from okapia.app import build_registry, decode_policy
 from okapia.domain.errors import BadImage, SourceRefused
 from okapia.domain.models import ModelChoice, ModelReport
 from okapia.domain.types import (
@@ -23,8 +23,7 @@ from okapia.domain.types import (
 from okapia.formats.speciesnet import TOP_OLD, Entry, Instance, Step, Version
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
-from okapia.models.registry import Registry
-from okapia.models.runtime import Load, Runtime, usable_cores
+from okapia.models.runtime import Load, usable_cores
 from okapia.models.tensors import wanted_size
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.geofence import Geofence
@@ -35,7 +34,6 @@ from okapia.service import NamedImage, Service
 from okapia.settings import Settings
 from okapia.storage.folder import read_image
 from okapia.storage.remote import RemoteReader
-from okapia.vision.decode import DecodePolicy, Scaling, Truncated
 from okapia.vision.resample import Pixels
 
 _CROPS = {Version.OLD: Crops.TOP_BOX, Version.NEW: Crops.EVERY_BOX}
@@ -180,17 +178,8 @@ def _cards(settings: Settings, choice: ModelChoice) -> tuple[ModelCard, ...]:
 
 
 def _classifying(settings: Settings, classifier: str, load: Load, given: _Given) -> Pipeline:
-    registry = Registry(
-        Catalog(ModelStore(settings.models_dir)),
-        runtime=Runtime(
-            engine_choice(settings), load=load, cores=usable_cores(), cache=settings.home / "compiled"
-        ),
-        canvases=settings.canvases,
-        idle_s=settings.model_idle_s,
-    )
-    model = registry.classifier(classifier)
-    policy = DecodePolicy(settings.max_pixels, Truncated(settings.truncated), Scaling(settings.scaling))
-    return Pipeline(given, model, Naming(model.taxonomy, Geofence({})), policy)
+    model = build_registry(settings, load).classifier(classifier)
+    return Pipeline(given, model, Naming(model.taxonomy, Geofence({})), decode_policy(settings))
 
 
 def _classify(

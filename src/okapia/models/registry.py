@@ -17,6 +17,7 @@ from okapia.domain.types import Size
 from okapia.models.base import Classifier, Detector, Model, Session
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
+from okapia.models.devices import Device
 from okapia.models.families import build_classifier, build_detector
 from okapia.models.polite import politely
 from okapia.models.runtime import Runtime
@@ -124,6 +125,11 @@ class Registry:
         loading = threading.Lock()
         self._detectors = _Shelf(self._load_detector, loading=loading, clock=clock)
         self._classifiers = _Shelf(self._load_classifier, loading=loading, clock=clock)
+
+    @property
+    def device(self) -> Device:
+        """Where the models run."""
+        return self._runtime.choice.device
 
     def detector(self, model_id: str) -> Detector:
         """Give the detector `model_id`, loading it if need be.
