@@ -40,6 +40,8 @@ def folder(tmp_path: Path) -> Path:
     (folder / "crop.onnx").write_bytes(mean_colour(shape=(1, 480, 480, 3)))
     (folder / "crop.labels.txt").write_text("\n".join(LABELS) + "\n")
     (folder / "md.onnx").write_bytes(megadetector())
+    (folder / "taxonomy.txt").write_text("\n".join(LABELS) + "\n")
+    (folder / "geofence.json").write_text("{}")
     say(folder)
     return folder
 
@@ -129,8 +131,18 @@ def test_the_files_of_the_rules_are_remembered(
 ) -> None:
     add(folder, catalog, open_session)
 
-    notes = catalog.card("speciesnet-4.0.2a").notes.splitlines()
-    assert notes == [f"taxonomy: {folder / 'taxonomy.txt'}", f"geofence: {folder / 'geofence.json'}"]
+    card = catalog.card("speciesnet-4.0.2a")
+    assert card.taxonomy == str(folder / "taxonomy.txt")
+    assert card.geofence == str(folder / "geofence.json")
+
+
+def test_a_file_of_the_rules_that_is_missing_is_said(
+    folder: Path, catalog: Catalog, open_session: OpenSession
+) -> None:
+    (folder / "geofence.json").unlink()
+
+    with pytest.raises(ModelError, match=r"`geofence` names 'geofence\.json'"):
+        add(folder, catalog, open_session)
 
 
 @pytest.mark.parametrize("detector", ["", "https://models.example/md_v5a.pt", "md_v5a.0.0.pt"])
