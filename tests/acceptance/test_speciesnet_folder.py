@@ -71,7 +71,8 @@ def test_its_labels_taxonomy_and_rules_make_the_answer(home: Path) -> None:
     at_home = answer(home, "--country", "Australia")
     abroad = answer(home, "--country", "Denmark")
 
-    assert at_home == ("dingo", pytest.approx(0.98, abs=0.02))
+    assert at_home[0] == "dingo"
+    assert at_home[1] == pytest.approx(0.98, abs=0.02)
     # The real rules block it there; what is above it is not blocked.
     assert abroad[0] == "canine family"
 
