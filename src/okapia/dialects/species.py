@@ -40,18 +40,33 @@ class _Question(BaseModel):
     longitude: float | None = None
 
 
-class EnsembleQuestion(_Question):
-    """Labels with a classifier's scores, in any order, and the box that was classified, when there is one."""
+class _Scored(_Question):
+    """Labels with a classifier's scores, in any order."""
 
     scores: Annotated[list[Unit], Field(min_length=1, max_length=MAX_LABELS)]
+
+    @model_validator(mode="after")
+    def _has_a_score_each(self) -> Self:
+        if self.scores and len(self.labels) != len(self.scores):
+            got = f"{len(self.labels)} labels and {len(self.scores)} scores"
+            raise ValueError(f"expected a score for each label, got {got}")
+        return self
+
+    @property
+    def ranked(self) -> tuple[list[str], list[float]]:
+        """Labels and scores, best first; of equals the first stays the first."""
+        pairs = sorted(zip(self.labels, self.scores, strict=True), key=lambda pair: -pair[1])
+        return [label for label, _ in pairs], [score for _, score in pairs]
+
+
+class EnsembleQuestion(_Scored):
+    """Labels with scores, and the box that was classified, when there is one."""
+
     category: Literal["animal", "human", "vehicle"] | None = None
     detection_score: Unit | None = None
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if len(self.labels) != len(self.scores):
-            got = f"{len(self.labels)} labels and {len(self.scores)} scores"
-            raise ValueError(f"expected a score for each label, got {got}")
+    def _has_a_whole_box(self) -> Self:
         if (self.category is None) != (self.detection_score is None):
             raise ValueError("expected category and detection_score together, got one of them")
         return self
@@ -62,15 +77,11 @@ class EnsembleQuestion(_Question):
             return None
         return Detection(_WHOLE, _CATEGORIES[self.category], self.detection_score, self.category)
 
-    @property
-    def ranked(self) -> tuple[list[str], list[float]]:
-        """Labels and scores, best first; of equals the first stays the first."""
-        pairs = sorted(zip(self.labels, self.scores, strict=True), key=lambda pair: -pair[1])
-        return [label for label, _ in pairs], [score for _, score in pairs]
 
+class GeofenceQuestion(_Scored):
+    """Labels, each of which is looked up by itself; with scores also what the best becomes there."""
 
-class GeofenceQuestion(_Question):
-    """Labels, each of which is looked up by itself."""
+    scores: Annotated[list[Unit], Field(max_length=MAX_LABELS)] = []
 
 
 class Kept(BaseModel):
@@ -126,9 +137,14 @@ class Verdict(BaseModel):
 
 
 class GeofenceAnswer(BaseModel):
-    """Answer of `/v1/geofence`, verdicts in the order of the labels."""
+    """Answer of `/v1/geofence`, verdicts in the order of the labels.
+
+    Attributes:
+        answer: what the best class becomes there, when there are scores.
+    """
 
     verdicts: list[Verdict]
+    answer: Answer | None
     country_processed: str | None
     admin1_processed: str | None
     warnings: list[Warned]
@@ -173,6 +189,7 @@ def _geofence(species: Species, asked: GeofenceQuestion) -> GeofenceAnswer:
     taxa = [Taxon.from_label(label) for label in asked.labels]
     return GeofenceAnswer(
         verdicts=[_verdict(species, taxon, found) for taxon in taxa],
+        answer=_answer(species.restrict(*asked.ranked, found.where)) if asked.scores else None,
         country_processed=found.where.country,
         admin1_processed=found.where.state,
         warnings=_warnings(found),

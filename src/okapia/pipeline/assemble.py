@@ -5,7 +5,7 @@ from okapia.domain.models import ModelChoice
 from okapia.models.base import Detector
 from okapia.models.card import ModelCard
 from okapia.models.registry import Registry
-from okapia.models.taxa import builtin_taxonomy
+from okapia.models.taxa import builtin_taxonomy, class_taxa
 from okapia.pipeline.fusion import Fusion
 from okapia.pipeline.naming import Naming, RangeFiles
 from okapia.pipeline.run import Pipeline
@@ -37,7 +37,7 @@ class Assembler:
         """Give what the answers of a choice are made with: the classifier's, if there is one.
 
         Raises:
-            ModelError: the classifier is unknown, not installed, or cannot be loaded.
+            ModelError: the classifier is unknown, or its taxonomy cannot be read.
             InvalidRequest: a file of ranges is wrong; the message names it.
         """
         card = self._registry.card(choice.classifier) if choice.classifier else None
@@ -49,7 +49,8 @@ class Assembler:
     def _read(self, card: ModelCard | None) -> Naming:
         if card is None:
             return self._ranges.naming(builtin_taxonomy(), geofence="")
-        taxonomy = self._registry.classifier(card.id).taxonomy
+        # The card says it all: answers about taxa need no network in memory.
+        taxonomy = class_taxa(card.labels, taxonomy=card.taxonomy).taxonomy
         return self._ranges.naming(taxonomy, geofence=card.geofence, top_classes=card.top_classes)
 
     def _detector(self, choice: ModelChoice) -> Detector:

@@ -12,6 +12,7 @@ from okapia.domain.taxonomy import Taxon, Taxonomy
 from okapia.domain.types import Detection, Prediction, RangeRule, Where
 from okapia.pipeline.countries import Country, State, parse_country, parse_state
 from okapia.pipeline.ensemble import classifications_of
+from okapia.pipeline.geofence import geofence_step
 from okapia.pipeline.naming import Naming
 from okapia.pipeline.places import Place, Places, coordinates, resolve
 from okapia.service.models import Models
@@ -95,6 +96,19 @@ class Species:
         """
         naming = self._naming
         return naming.decided(detection, classifications_of(labels, scores), naming.fence(where))
+
+    def restrict(self, labels: Sequence[str], scores: Sequence[float], where: Where) -> Prediction:
+        """Answer with the best class, or with what it becomes where it does not occur; no other rule.
+
+        Args:
+            labels: seven-part, best first, at least one.
+
+        Raises:
+            InvalidRequest: a label is none, or a code of `where` is wrong.
+        """
+        naming = self._naming
+        ranked = classifications_of(labels, scores)
+        return geofence_step(ranked, naming.taxonomy, naming.fence(where), decision="")
 
     def rule_for(self, taxon: Taxon, where: Where, *, choice: ModelChoice | None = None) -> RangeRule | None:
         """Name the rule that keeps a taxon out of a place; None when it may be the answer there.
