@@ -6,6 +6,7 @@ import pytest
 
 from okapia.models.card import PROFILES
 from okapia.models.weights.store import ModelStore
+from okapia.pipeline.place_pack import pack_path
 from okapia.settings import load_settings
 
 
@@ -16,6 +17,13 @@ def lite() -> None:
     missing = [model_id for model_id in PROFILES["lite"].model_ids if store.find(model_id) is None]
     if missing:
         pytest.skip(f"needs the models {', '.join(missing)}; run `okapia models pull lite`")
+
+
+@pytest.fixture(scope="session")
+def borders() -> None:
+    """The borders of countries are installed in OKAPIA_HOME; `make test` sees to that."""
+    if not pack_path(load_settings().home).exists():
+        pytest.skip("needs the borders; run `okapia models pull places`")
 
 
 @pytest.fixture(scope="session")

@@ -202,3 +202,42 @@ def test_wrong_usage_is_a_clear_line_and_exit_code_2(
     assert result.returncode == 2, result.stdout
     assert word in result.stderr
     assert "Traceback" not in result.stderr
+
+
+# --- `okapia run` and the table of deployments ------------------------------------------
+
+
+def run_with(table: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    (folder / "deployments.csv").write_text(f"camera,latitude,longitude,start,end,timezone\n{table}")
+    return okapia(
+        *("run", folder / "pictures", "--country", "auto", "--deployments", folder / "deployments.csv"),
+        "--json",
+    )
+
+
+@pytest.fixture
+def fox(tmp_path: Path, shared_data: Path) -> Path:
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(shared_data / "camera-traps" / "ena24_4383.jpg", tmp_path / "pictures" / "fox.jpg")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("lite", "borders")
+def test_a_run_takes_its_country_from_where_the_cameras_stood(fox: Path) -> None:
+    run = run_with("a,-1.25,36.8,,,\nb,-1.3,36.9,,,\n", fox)
+
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["country"] == "KEN"
+    results = json.loads((fox / "pictures" / "okapia_results.json").read_text())
+    assert "canine family" in results["classification_categories"].values()
+
+
+@pytest.mark.usefixtures("lite", "borders")
+def test_cameras_without_a_place_and_in_two_countries_are_refused(fox: Path) -> None:
+    nowhere = run_with("a,-1.25,36.8,,,\nhill,,,,,\n", fox)
+    apart = run_with("a,-1.25,36.8,,,\nb,56.1,10.2,,,\n", fox)
+
+    assert nowhere.returncode == apart.returncode == 2
+    assert "cameras_without_place" in nowhere.stderr
+    assert "hill" in nowhere.stderr
+    assert "DNK, KEN" in apart.stderr

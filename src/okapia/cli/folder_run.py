@@ -13,13 +13,21 @@ from okapia.app import build_service
 from okapia.cli.bar import progress_bar
 from okapia.cli.run_plan import Plan
 from okapia.cli.run_summary import FIRST_LOOK, Summary
-from okapia.domain.errors import NothingToDo, OutputNotWritable, StoppedByPerson, UnreadableFile
+from okapia.domain.errors import (
+    CamerasWithoutPlace,
+    InvalidRequest,
+    NothingToDo,
+    OutputNotWritable,
+    StoppedByPerson,
+    UnreadableFile,
+)
 from okapia.domain.types import Analysis, ImageResult, Where
 from okapia.formats.base import RunInfo
 from okapia.formats.megadetector import MegaDetectorWriter, as_utf8
 from okapia.pipeline.cameras import Cameras
+from okapia.pipeline.deployments import Deployments
 from okapia.pipeline.neighbours import smooth_sequences
-from okapia.service import Found, NamedImage, Service
+from okapia.service import AUTO, Found, NamedImage, Service
 from okapia.storage.folder import FoundImage, ScanProblem, read_image, scan
 
 
@@ -65,7 +73,10 @@ class FolderRun:
     def _place(self, service: Service) -> Found:
         """Look up where the pictures were taken; what was not used of it is said."""
         asked = self._plan.species
-        found = service.species.place(asked.country, asked.state, asked.latitude, asked.longitude)
+        if asked.asks_deployments:
+            found = _where_cameras_stood(service, asked.table)
+        else:
+            found = service.species.place(asked.country, asked.state, asked.latitude, asked.longitude)
         for warning in found.warnings:
             typer.echo(f"okapia: warning: {warning.message}", err=True)
         return found
@@ -111,6 +122,26 @@ class FolderRun:
             target.write_bytes(service.draw(data, found, people=self._plan.people))
         except OSError as error:
             raise OutputNotWritable(f"cannot write {as_utf8(str(target))}: {error.strerror}") from error
+
+
+def _where_cameras_stood(service: Service, table: Deployments) -> Found:
+    """Give the country that all deployments lie in.
+
+    Raises:
+        CamerasWithoutPlace: the table does not say where some stood.
+        InvalidRequest: they stood in several countries or states.
+    """
+    if lacking := sorted({row.camera for row in table.rows if row.place is None}):
+        raise CamerasWithoutPlace(lacking)
+    points = [row.place for row in table.rows if row.place is not None]
+    places = {service.species.place(AUTO, None, p.latitude, p.longitude).where for p in points}
+    if len(places) != 1:
+        names = ", ".join(sorted("-".join(filter(None, (w.country, w.state))) or "nowhere" for w in places))
+        raise InvalidRequest(
+            f"expected deployments in one country and state, got {names or 'none'}; run each by itself",
+            param="country",
+        )
+    return Found(places.pop())
 
 
 def _counted(results: Iterator[ImageResult], advance: Callable[[], None]) -> Iterator[ImageResult]:

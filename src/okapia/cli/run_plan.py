@@ -10,7 +10,8 @@ from okapia.domain.types import AnalysisOptions, People, Smooth
 from okapia.models.catalog import Catalog
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.cameras import Cameras, parse_camera_rule
-from okapia.pipeline.deployments import read_deployments
+from okapia.pipeline.deployments import Deployments, read_deployments
+from okapia.service import AUTO
 from okapia.settings import Settings
 
 RESULTS_NAME = "okapia_results.json"
@@ -45,8 +46,17 @@ class SpeciesPlan:
             InvalidRequest: the rule is none, or the table is not readable.
             InvalidDeployments: the table contradicts itself.
         """
-        table = read_deployments(self.deployments) if self.deployments else None
-        return Cameras(parse_camera_rule(self.camera, root=root), table)
+        return Cameras(parse_camera_rule(self.camera, root=root), self.table)
+
+    @property
+    def table(self) -> Deployments:
+        """The table of deployments; empty when none was named."""
+        return read_deployments(self.deployments) if self.deployments else Deployments()
+
+    @property
+    def asks_deployments(self) -> bool:
+        """Whether the country is to be taken from where the cameras stood."""
+        return self.country == AUTO and self.latitude is None and self.deployments is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,11 @@ class Deployments:
                 _check_apart(before, after)
 
     @property
+    def rows(self) -> tuple[Deployment, ...]:
+        """Every deployment, by camera, then by time."""
+        return tuple(row for rows in self._by_camera.values() for row in rows)
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         """Cameras of the table, in its order."""
         return tuple(rows[0].camera for rows in self._by_camera.values())
