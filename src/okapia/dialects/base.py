@@ -27,6 +27,7 @@ from okapia.service import Service
 _log = structlog.get_logger(__name__)
 
 _STATUS = {
+    "not_found": HTTPStatus.NOT_FOUND,
     "payload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "model_not_installed": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -171,7 +171,13 @@ def _from_json(body: bytes, *, param: str) -> Upload:
     encoded = document.pop(param, None)
     if encoded is None:
         return Upload([], document)
-    return Upload([UploadedImage("image", decode_base64(encoded, param=param))], document)
+    if not isinstance(encoded, list):
+        return Upload([UploadedImage("image", decode_base64(encoded, param=param))], document)
+    images = [
+        UploadedImage(f"image-{place}", decode_base64(one, param=f"{param}[{place}]"))
+        for place, one in enumerate(encoded)
+    ]
+    return Upload(images, document)
 
 
 def decode_base64(encoded: object, *, param: str) -> bytes:

@@ -51,6 +51,12 @@ class UnknownCountry(InvalidRequest):
         self.near = near
 
 
+class NotFound(OkapiaError):
+    """Nothing of that name or id is in the list that was asked."""
+
+    code = "not_found"
+
+
 class InvalidDeployments(InvalidRequest):
     """A row of the table of deployments is wrong or contradicts another; the message names its line."""
 

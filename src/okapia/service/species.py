@@ -10,7 +10,7 @@ from okapia.domain.models import ModelChoice
 from okapia.domain.taxon_search import search
 from okapia.domain.taxonomy import Taxon, Taxonomy
 from okapia.domain.types import Detection, Prediction, RangeRule, Where
-from okapia.pipeline.countries import Country, State, parse_country, parse_state
+from okapia.pipeline.countries import Country, State, all_countries, parse_country, parse_state
 from okapia.pipeline.ensemble import classifications_of
 from okapia.pipeline.geofence import geofence_step
 from okapia.pipeline.naming import Naming
@@ -118,6 +118,25 @@ class Species:
         """
         naming = self._models.naming(choice) if choice else self._naming
         return naming.fence(where).rule(taxon)
+
+    def countries(self) -> tuple[Country, ...]:
+        """Give every country that a place can be in."""
+        return all_countries()
+
+    def countries_of(self, taxon: Taxon) -> tuple[str, ...]:
+        """Give the codes of the countries where a taxon may be the answer."""
+        geofence = self._naming.geofence
+        codes = (country.cca3 for country in all_countries())
+        return tuple(code for code in codes if geofence.at(code).allows(taxon))
+
+    def taxa_of(self, country: str | None) -> tuple[Taxon, ...]:
+        """Give the taxa of the default classifier that may be the answer in a country, or anywhere.
+
+        Raises:
+            UnknownCountry: with near misses.
+        """
+        fence = self._naming.fence(self.place(country).where)
+        return tuple(taxon for taxon in self.taxonomy if fence.allows(taxon))
 
     def search(self, words: str, *, limit: int = 20) -> tuple[Taxon, ...]:
         """Find taxa of the default classifier by latin or common name, best first."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from okapia.dialects.animaldetect.asking import Asked
 from okapia.domain.models import ModelChoice
 from okapia.domain.taxonomy import Taxon
-from okapia.domain.types import Analysis, Category, Detection, ImageResult, Restriction, Smoothing
+from okapia.domain.types import Analysis, Category, Detection, Failure, ImageResult, Restriction, Smoothing
 from okapia.service import Found
 
 Allowed = Callable[[Taxon], bool]
@@ -121,6 +121,28 @@ class FilterAnswer(BaseModel):
     info: Info
 
 
+class BatchInfo(BaseModel):
+    """How a whole batch went: `total_failed` pictures (ours) have an `error` in place of an answer."""
+
+    total_processed: int
+    total_failed: int
+    total_time_ms: int
+    model_id: str
+    model_version: str
+    threshold_applied: float
+    country_processed: str | None = None
+    admin1_processed: str | None = None
+    warnings: list[dict[str, str]] | None = None
+
+
+class BatchAnswer(BaseModel):
+    """Answer of the batch calls: one result a picture, in the order in which they were sent."""
+
+    id: str
+    results: list[dict[str, object]]
+    info: BatchInfo
+
+
 def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: Found) -> Info:
     """Say how the answer came about."""
     model_id = "+".join(choice.model_ids)
@@ -133,6 +155,30 @@ def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: Found
         admin1_processed=found.where.state,
         warnings=[{"code": w.code, "message": w.message} for w in found.warnings] or None,
     )
+
+
+def batch_item(index: int, asked: Asked, answer: DetectAnswer | FilterAnswer) -> dict[str, object]:
+    """Give one picture's answer as it stands in a batch."""
+    fields = answer.model_dump(by_alias=True, exclude_none=True, exclude={"id"})
+    return {"index": index, "filename": asked.name, **fields}
+
+
+def batch_failure(index: int, asked: Asked, failure: Failure, *, key: str) -> dict[str, object]:
+    """Say in a picture's place why it has no answer; `key` is where its boxes would be."""
+    error = {"code": failure.code, "message": failure.message}
+    return {"index": index, "filename": asked.name, key: [], "error": error}
+
+
+def batch_answer(results: list[dict[str, object]], info: Info, *, milliseconds: int) -> BatchAnswer:
+    """Put the answers of a batch together; `info` is that of any of its pictures."""
+    failed = sum("error" in result for result in results)
+    totals = {
+        "total_processed": len(results) - failed,
+        "total_failed": failed,
+        "total_time_ms": milliseconds,
+    }
+    shared = info.model_dump(exclude={"processing_time_ms"})
+    return BatchAnswer(id=str(uuid4()), results=results, info=BatchInfo.model_validate(totals | shared))
 
 
 def detect_answer(asked: Asked, analysis: Analysis, info: Info, *, allowed: Allowed) -> DetectAnswer:

@@ -70,21 +70,37 @@ class Asked:
         )
 
 
-def read_asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> Asked:
-    """Check the request; what stands in the body wins over the query.
+MOST_IMAGES = 10
+"""Pictures of one batch call, as the vendor allows."""
+
+
+def one_asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> Asked:
+    """Check a call about one picture; what stands in the body wins over the query.
 
     Raises:
-        InvalidRequest: a parameter is out of its range; `param` names it.
+        InvalidRequest: there is not exactly one picture, or a parameter is out of range; `param` names it.
     """
     image = upload.one_image("image")
+    return Asked(image.data, image.name, _parameters(upload, query, default_threshold))
+
+
+def many_asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> list[Asked]:
+    """Check a call about 1 to `MOST_IMAGES` pictures; as `one_asked`."""
+    count = len(upload.images)
+    if not 1 <= count <= MOST_IMAGES:
+        raise InvalidRequest(f"expected 1 to {MOST_IMAGES} images, got {count}", param="images")
+    parameters = _parameters(upload, query, default_threshold)
+    return [Asked(image.data, image.name, parameters) for image in upload.images]
+
+
+def _parameters(upload: Upload, query: dict[str, str], default_threshold: float) -> Parameters:
     given = {"threshold": default_threshold} | query | upload.fields
     try:
-        parameters = Parameters.model_validate(given)
+        return Parameters.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise InvalidRequest(f"{name}: {first['msg']}, got {first['input']!r}", param=name) from error
-    return Asked(image.data, image.name, parameters)
 
 
 FIELDS: dict[str, dict[str, object]] = {
@@ -105,19 +121,38 @@ FIELDS: dict[str, dict[str, object]] = {
 }
 
 
-def _body_of(image: dict[str, str]) -> dict[str, object]:
-    properties = {"image": image, **FIELDS}
-    return {"schema": {"type": "object", "required": ["image"], "properties": properties}}
+_FILE: dict[str, object] = {"type": "string", "format": "binary"}
+_BASE64: dict[str, object] = {"type": "string", "contentEncoding": "base64"}
+_IN_QUERY = [{"name": name, "in": "query", "schema": schema} for name, schema in FIELDS.items()]
+
+
+def _body_of(name: str, image: dict[str, object]) -> dict[str, object]:
+    properties = {name: image, **FIELDS}
+    return {"schema": {"type": "object", "required": [name], "properties": properties}}
+
+
+def _up_to_ten(image: dict[str, object]) -> dict[str, object]:
+    return {"type": "array", "minItems": 1, "maxItems": MOST_IMAGES, "items": image}
 
 
 REQUEST = {
-    "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in FIELDS.items()],
+    "parameters": _IN_QUERY,
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": _body_of({"type": "string", "format": "binary"}),
-            "application/json": _body_of({"type": "string", "contentEncoding": "base64"}),
-            "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": _body_of("image", _FILE),
+            "application/json": _body_of("image", _BASE64),
+            "image/jpeg": {"schema": _FILE},
+        },
+    },
+}
+BATCH_REQUEST = {
+    "parameters": _IN_QUERY,
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": _body_of("images", _up_to_ten(_FILE)),
+            "application/json": _body_of("images", _up_to_ten(_BASE64)),
         },
     },
 }
