@@ -127,8 +127,9 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
     owners: dict[tuple[str, str], str] = {}
     for dialect in discover():
         router = dialect.build(context)
-        claim(router, dialect.name, owners)
-        app.include_router(router)
+        for prefix in ("", *dialect.also_under):
+            claim(router, dialect.name, owners, prefix=prefix)
+            app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     return app
 
 
@@ -150,15 +151,16 @@ def _source_reader(settings: Settings) -> Callable[[str], bytes]:
     return source_reader(SourceRoots(settings.source_roots), remote, max_bytes=most)
 
 
-def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str]) -> None:
-    """Note which dialect owns which method and path; two owners stop the start."""
+def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str], *, prefix: str = "") -> None:
+    """Note which dialect owns which method and path below a prefix; two owners stop the start."""
     for route in router.routes:
         if not isinstance(route, APIRoute):
             continue
         for method in sorted(route.methods or ()):
-            owner = owners.setdefault((method, route.path), name)
+            path = prefix + route.path
+            owner = owners.setdefault((method, path), name)
             if owner != name:
-                raise InvalidSettings(f"{method} {route.path} is claimed by {owner} and by {name}")
+                raise InvalidSettings(f"{method} {path} is claimed by {owner} and by {name}")
 
 
 def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -112,11 +112,14 @@ class Dialect:
     Attributes:
         source: document that is imitated, and the date of the state imitated.
         build: makes its router; all its routes must use `error_route(render_error)`.
+        also_under: path prefixes under which its routes are to be had as well, left out of the
+            documentation.
     """
 
     name: str
     source: str
     build: Callable[[Context], APIRouter]
+    also_under: tuple[str, ...] = ()
 
 
 def discover() -> list[Dialect]:

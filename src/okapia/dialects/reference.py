@@ -124,7 +124,7 @@ def build(context: Context) -> APIRouter:
     return router
 
 
-dialect = Dialect("reference", "Animal Detect API, state of June 2026", build)
+dialect = Dialect("reference", "Animal Detect API, state of June 2026", build, also_under=("/api",))
 
 
 def _page(species: Species, wish: Wish, country: str | None) -> SpeciesPage:

@@ -80,3 +80,15 @@ def test_towns_have_their_own_models_here_too(tmp_path: Path) -> None:
         urban = client.post("/v1/batch-filter-urban", files=files(jpeg())).json()
 
     assert [b["results"][0]["detections"][0]["label"] for b in (wild, urban)] == ["animal", "human"]
+
+
+@pytest.mark.parametrize("path", ["/v1/detect", "/api/v1/detect"])
+def test_the_calls_are_to_be_had_under_api_as_well(client: TestClient, path: str) -> None:
+    assert client.post(path, files={"image": jpeg()}).status_code == 200
+
+
+def test_the_second_address_is_not_documented_twice(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    assert "/v1/batch-detect" in paths
+    assert not [path for path in paths if path.startswith("/api")]

@@ -101,6 +101,7 @@ class Info(BaseModel):
     country_processed: str | None = None
     admin1_processed: str | None = None
     warnings: list[dict[str, str]] | None = None
+    source_url: str | None = None
 
 
 class DetectAnswer(BaseModel):
@@ -154,6 +155,7 @@ def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: Found
         country_processed=found.where.country,
         admin1_processed=found.where.state,
         warnings=[{"code": w.code, "message": w.message} for w in found.warnings] or None,
+        source_url=asked.source_url,
     )
 
 
@@ -177,7 +179,7 @@ def batch_answer(results: list[dict[str, object]], info: Info, *, milliseconds: 
         "total_failed": failed,
         "total_time_ms": milliseconds,
     }
-    shared = info.model_dump(exclude={"processing_time_ms"})
+    shared = info.model_dump(exclude={"processing_time_ms", "source_url"})
     return BatchAnswer(id=str(uuid4()), results=results, info=BatchInfo.model_validate(totals | shared))
 
 

@@ -1,5 +1,6 @@
 """What a caller asks of one picture, checked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -45,11 +46,16 @@ class Parameters(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One picture and what is asked of it."""
+    """One picture and what is asked of it.
+
+    Attributes:
+        source_url: where it was fetched from; None when it was sent.
+    """
 
     data: bytes
     name: str
     parameters: Parameters
+    source_url: str | None = None
 
     @property
     def image(self) -> NamedImage:
@@ -82,6 +88,20 @@ def one_asked(upload: Upload, query: dict[str, str], *, default_threshold: float
     """
     image = upload.one_image("image")
     return Asked(image.data, image.name, _parameters(upload, query, default_threshold))
+
+
+def url_asked(upload: Upload, *, default_threshold: float, read: Callable[[str], bytes]) -> Asked:
+    """Check a call about a picture that is to be fetched, and fetch it; blocks.
+
+    Raises:
+        InvalidRequest: there is no `url`, it is no http(s) one, or a parameter is out of range.
+        BadImage: it may not be fetched, or cannot be.
+    """
+    url = upload.fields.pop("url", None)
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
+        raise InvalidRequest(f"url: expected an http or https URL, got {url!r}", param="url")
+    parameters = _parameters(upload, {}, default_threshold)
+    return Asked(read(url), url.rpartition("/")[2] or "image", parameters, source_url=url)
 
 
 def many_asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> list[Asked]:
@@ -144,6 +164,12 @@ REQUEST = {
             "application/json": _body_of("image", _BASE64),
             "image/jpeg": {"schema": _FILE},
         },
+    },
+}
+URL_REQUEST = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": _body_of("url", {"type": "string", "format": "uri"})},
     },
 }
 BATCH_REQUEST = {

@@ -1,14 +1,24 @@
 """The routes."""
 
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from okapia.dialects.animaldetect.answering import Answers
 from okapia.dialects.animaldetect.answers import BatchAnswer, DetectAnswer, FilterAnswer
-from okapia.dialects.animaldetect.asking import BATCH_REQUEST, REQUEST, Asked, many_asked, one_asked
+from okapia.dialects.animaldetect.asking import (
+    BATCH_REQUEST,
+    REQUEST,
+    URL_REQUEST,
+    Asked,
+    many_asked,
+    one_asked,
+    url_asked,
+)
 from okapia.dialects.base import Context, Dialect, error_route, problem_json
 from okapia.dialects.uploads import read_upload
 from okapia.service import URBAN, WILD
@@ -21,10 +31,21 @@ def build(context: Context) -> APIRouter:
     """Make detect and filter, for one picture and for up to ten, and their variants for towns."""
     router = APIRouter(prefix="/v1", tags=["detect"], route_class=error_route(problem_json))
     answers = Answers(context.service)
+    _add_url(router, context, answers)
     for suffix, profile in _VARIANTS:
         _add_single(router, context, answers, suffix=suffix, profile=profile)
         _add_batch(router, context, answers, suffix=suffix, profile=profile)
     return router
+
+
+def _add_url(router: APIRouter, context: Context, answers: Answers) -> None:
+    @router.post("/detect-url", response_model=DetectAnswer, openapi_extra=URL_REQUEST, responses=_ANSWERS)
+    async def detect_url(request: Request) -> Response:
+        """Do as `detect` does with a picture that the server fetches, where the operator lets it."""
+        upload = await read_upload(request, param="image", limits=context.limits)
+        fetch = partial(url_asked, default_threshold=context.threshold, read=context.read_source)
+        asked = await to_thread.run_sync(fetch, upload)
+        return await answers.one(asked, WILD, is_coarse=False)
 
 
 def _add_single(router: APIRouter, context: Context, answers: Answers, *, suffix: str, profile: str) -> None:
@@ -69,7 +90,7 @@ def _add_batch(router: APIRouter, context: Context, answers: Answers, *, suffix:
         return await answers.many(asked, profile, is_coarse=True)
 
 
-dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", build)
+dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", build, also_under=("/api",))
 
 
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
