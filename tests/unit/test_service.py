@@ -77,3 +77,11 @@ def test_a_lone_picture_is_answered_too(service: Service) -> None:
 
 def test_readiness_names_the_models(service: Service) -> None:
     assert [report.model_id for report in service.check_ready()] == ["one-fox", "fox-namer"]
+
+
+def test_a_picture_that_is_read_ahead_keeps_its_trouble_to_itself(service: Service) -> None:
+    read = [NamedImage("a", unreadable).read_now(), NamedImage("b", jpeg).read_now()]
+
+    results = list(service.analyze_many(read, OPTIONS))
+
+    assert [outcome_code(result) for result in results] == ["unreadable_file", "ok"]

@@ -107,7 +107,8 @@ class _Answers:
             return await run_in_threadpool(self._in_bulk, asked, crops)
         (one,) = asked
         options = AnalysisOptions(crops=crops, where=one.where)
-        return [(one, await wrap_future(self._service.analyze(one.image, options)))]
+        image = await run_in_threadpool(one.image.read_now)
+        return [(one, await wrap_future(self._service.analyze(image, options)))]
 
     def entries(self, results: Sequence[_Answered]) -> list[Entry]:
         """Put results into entries; a bad picture is `failures` in its own.
@@ -168,7 +169,8 @@ class _Answers:
         answered: dict[int, _Answered] = {}
         for where, numbers in places.items():
             options = AnalysisOptions(crops=crops, where=where)
-            images = [asked[number].image for number in numbers]
+            # Read here, a few ahead of the workers, which must not wait for somebody's slow host.
+            images = (asked[number].image.read_now() for number in numbers)
             for number, result in zip(numbers, self._service.analyze_many(images, options), strict=True):
                 answered[number] = (asked[number], result)
                 if _failure_code(result) in _NO_ACCESS:

@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 
 import structlog
 
-from okapia.domain.errors import OkapiaError, ServerBusy
+from okapia.domain.errors import BadImage, OkapiaError, ServerBusy
 from okapia.domain.models import ModelChoice, ModelReport
 from okapia.domain.types import Analysis, AnalysisOptions, Detection, Failure, ImageResult, People
 from okapia.pipeline.render import render
@@ -35,6 +35,17 @@ class NamedImage:
 
     name: str
     read: Callable[[], bytes]
+
+    def read_now(self) -> "NamedImage":
+        """Read the picture in the caller's thread: a slow source must not hold a worker.
+
+        What went wrong is kept, and stays this picture's alone.
+        """
+        try:
+            data = self.read()
+        except BadImage as error:
+            return NamedImage(self.name, partial(_refuse, error))
+        return NamedImage(self.name, lambda: data)
 
 
 AlsoDo = Callable[[ImageResult, bytes], None]
@@ -188,6 +199,10 @@ class Service:
             _log.exception("image_crashed", image=image.name)
             return ImageResult(image.name, Failure("internal_error", "this picture met a fault in Okapia"))
         return result
+
+
+def _refuse(error: BadImage) -> bytes:
+    raise error
 
 
 def _pass_on(answer: Future[ImageResult], work: Future[ImageResult]) -> None:

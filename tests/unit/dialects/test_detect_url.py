@@ -1,6 +1,8 @@
 """A picture that the server fetches: where it may, from where it may, and what is said otherwise."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,21 @@ def test_what_is_fetched_may_be_no_picture(tmp_path: Path) -> None:
     answer = client_with(tmp_path, lambda _: b"<html>").post("/v1/detect-url", json={"url": URL})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "unsupported_format")
+
+
+def test_a_slow_host_holds_no_worker(tmp_path: Path) -> None:
+    released = threading.Event()
+
+    def read(_: str) -> bytes:
+        released.wait(20)
+        return jpeg()
+
+    with client_with(tmp_path, read) as client, ThreadPoolExecutor(4) as callers:
+        slow = [callers.submit(client.post, "/v1/detect-url", json={"url": URL}) for _ in range(3)]
+        quick = client.post("/v1/detect", files={"image": jpeg()})
+        waiting = [call.done() for call in slow]
+        released.set()
+
+    assert quick.status_code == 200
+    assert waiting == [False] * 3
+    assert [call.result().status_code for call in slow] == [200] * 3

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +23,9 @@ from okapia.dialects.base import Context, Dialect, error_route, problem_json
 from okapia.dialects.uploads import read_upload
 from okapia.service import URBAN, WILD
 
+MOST_FETCHES = 8
+"""Pictures that are fetched at a time; slow hosts must not hold the threads that others need."""
+
 _VARIANTS = (("", WILD), ("-urban", URBAN))
 """Every call exists twice: `detect` with the models of `wild`, `detect-urban` with those of `urban`."""
 
@@ -39,12 +42,14 @@ def build(context: Context) -> APIRouter:
 
 
 def _add_url(router: APIRouter, context: Context, answers: Answers) -> None:
+    fetches = CapacityLimiter(MOST_FETCHES)
+
     @router.post("/detect-url", response_model=DetectAnswer, openapi_extra=URL_REQUEST, responses=_ANSWERS)
     async def detect_url(request: Request) -> Response:
         """Do as `detect` does with a picture that the server fetches, where the operator lets it."""
         upload = await read_upload(request, param="image", limits=context.limits)
         fetch = partial(url_asked, default_threshold=context.threshold, read=context.read_source)
-        asked = await to_thread.run_sync(fetch, upload)
+        asked = await to_thread.run_sync(fetch, upload, limiter=fetches)
         return await answers.one(asked, WILD, is_coarse=False)
 
 
