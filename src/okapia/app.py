@@ -142,13 +142,11 @@ def _source_reader(settings: Settings) -> Callable[[str], bytes]:
     if not (settings.fetch_urls or settings.source_roots):
         return refuse_source
     # An HTTP client with its certificates takes 0.15 s to import: only for those who need it.
-    from okapia.storage.remote import RemoteReader  # noqa: PLC0415
-    from okapia.storage.roots import SourceRoots  # noqa: PLC0415
-    from okapia.storage.sources import source_reader  # noqa: PLC0415
+    from okapia.storage.sources import guarded_reader  # noqa: PLC0415
 
-    most = settings.max_body_bytes
-    remote = RemoteReader(max_bytes=most) if settings.fetch_urls else None
-    return source_reader(SourceRoots(settings.source_roots), remote, max_bytes=most)
+    return guarded_reader(
+        settings.source_roots, fetch_urls=settings.fetch_urls, max_bytes=settings.max_body_bytes
+    )
 
 
 def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str], *, prefix: str = "") -> None:

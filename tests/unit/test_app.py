@@ -18,7 +18,7 @@ def test_the_dialects_of_this_version() -> None:
     names = [dialect.name for dialect in discover()]
 
     ours = ["models", "operations", "species"]
-    assert sorted({*names} - {*ours}) == ["animaldetect", "atlas", "reference", "speciesnet"]
+    assert sorted({*names} - {*ours}) == ["animaldetect", "atlas", "speciesnet"]
     assert {*ours} <= {*names}
 
 

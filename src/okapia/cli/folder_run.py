@@ -27,7 +27,7 @@ from okapia.formats.megadetector import MegaDetectorWriter, as_utf8
 from okapia.pipeline.cameras import Cameras
 from okapia.pipeline.deployments import Deployments
 from okapia.pipeline.neighbours import smooth_sequences
-from okapia.service import AUTO, Found, NamedImage, Service
+from okapia.service import AUTO, NamedImage, ResolvedPlace, Service
 from okapia.storage.folder import FoundImage, ScanProblem, read_image, scan
 
 
@@ -70,7 +70,7 @@ class FolderRun:
             service.close()
         return summary
 
-    def _place(self, service: Service) -> Found:
+    def _place(self, service: Service) -> ResolvedPlace:
         """Look up where the pictures were taken; what was not used of it is said."""
         asked = self._plan.species
         if asked.asks_deployments:
@@ -124,7 +124,7 @@ class FolderRun:
             raise OutputNotWritable(f"cannot write {as_utf8(str(target))}: {error.strerror}") from error
 
 
-def _where_cameras_stood(service: Service, table: Deployments) -> Found:
+def _where_cameras_stood(service: Service, table: Deployments) -> ResolvedPlace:
     """Give the country that all deployments lie in.
 
     Raises:
@@ -141,7 +141,7 @@ def _where_cameras_stood(service: Service, table: Deployments) -> Found:
             f"expected deployments in one country and state, got {names or 'none'}; run each by itself",
             param="country",
         )
-    return Found(places.pop())
+    return ResolvedPlace(places.pop())
 
 
 def _counted(results: Iterator[ImageResult], advance: Callable[[], None]) -> Iterator[ImageResult]:

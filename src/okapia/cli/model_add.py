@@ -12,8 +12,8 @@ from okapia.domain.errors import InvalidRequest, ModelError
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.runtime import EngineChoice, Load, Runtime
+from okapia.models.weights.check import Check, checker
 from okapia.models.weights.own.adding import Addition, IfKnown, Keep, add_networks, require_free_id
-from okapia.models.weights.own.check import Check, checker
 from okapia.models.weights.own.inspect import inspect
 from okapia.models.weights.own.labels import read_labels
 from okapia.models.weights.own.observe import Observation, observe

@@ -11,7 +11,7 @@ from okapia.models.card import PROFILES
 from okapia.models.catalog import ZOO, Catalog
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.archives import Archives, ordinary_clients
-from okapia.models.weights.own.check import checker
+from okapia.models.weights.check import checker
 from okapia.models.weights.pull import PullEvent, Tools, expand, pull
 from okapia.models.weights.store import Installed, ModelStore
 from okapia.models.weights.zoo import catalogue

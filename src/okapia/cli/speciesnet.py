@@ -133,11 +133,11 @@ def run(
     Exit codes: 0 all done, 1 some pictures failed, 2 nothing could be done.
     """
     del batch_size, run_mode, bypass_prompts
+    from okapia.cli.speciesnet_request import Inputs, Request, chosen_part
     from okapia.cli.speciesnet_run import carry_out
-    from okapia.cli.speciesnet_wish import Inputs, Wish, chosen_part
 
     started = time.monotonic()
-    wish = Wish(
+    request = Request(
         inputs=Inputs(instances_json, filepaths, filepaths_txt, folders, folders_txt, country, admin1_region),
         part=chosen_part(
             detector_only=detector_only, classifier_only=classifier_only, ensemble_only=ensemble_only
@@ -155,7 +155,7 @@ def run(
         geofence=geofence,
         is_fenced=not nogeofence,
     )
-    outcome = carry_out(wish, is_quiet=as_json or not progress_bars)
+    outcome = carry_out(request, is_quiet=as_json or not progress_bars)
     seconds = time.monotonic() - started
     if predictions_json is None:
         typer.echo(outcome.document())

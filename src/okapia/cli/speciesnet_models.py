@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from okapia.cli.speciesnet_wish import Part
+from okapia.cli.speciesnet_request import Part
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.models import ModelChoice
 from okapia.models.catalog import Catalog

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from okapia.app import build_registry, decode_policy
-from okapia.domain.errors import BadImage, SourceRefused
+from okapia.domain.errors import BadImage
 from okapia.domain.models import ModelChoice, ModelReport
 from okapia.domain.types import (
     Analysis,
@@ -34,6 +34,7 @@ from okapia.service import NamedImage, Service
 from okapia.settings import Settings
 from okapia.storage.folder import read_image
 from okapia.storage.remote import RemoteReader
+from okapia.storage.sources import source_reader
 from okapia.vision.resample import Pixels
 
 _CROPS = {Version.OLD: Crops.TOP_BOX, Version.NEW: Crops.EVERY_BOX}
@@ -75,19 +76,9 @@ class Asked:
 
 def source_of(settings: Settings) -> Callable[[str], bytes]:
     """Give what reads a file, or a URL where the settings let it; it raises `BadImage`."""
-    remote = RemoteReader(max_bytes=settings.max_file_bytes) if settings.fetch_urls else None
-
-    def read(filepath: str) -> bytes:
-        scheme, mark, _ = filepath.partition("://")
-        if not mark:
-            return read_image(Path(filepath), max_bytes=settings.max_file_bytes)
-        if scheme.lower() not in {"http", "https"}:
-            raise SourceRefused(f"expected a file or an http(s) URL, got {scheme}://")
-        if remote is None:
-            raise SourceRefused("fetching URLs is off; set OKAPIA_FETCH_URLS=true")
-        return remote.fetch(filepath)
-
-    return read
+    most = settings.max_file_bytes
+    remote = RemoteReader(max_bytes=most) if settings.fetch_urls else None
+    return source_reader(lambda path: read_image(Path(path), max_bytes=most), remote)
 
 
 def analysed(

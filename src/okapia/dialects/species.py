@@ -13,7 +13,7 @@ from okapia.dialects.uploads import read_upload
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.taxonomy import HUMAN, Taxon
 from okapia.domain.types import BBox, Category, Detection, Prediction, RangeRule, Restriction
-from okapia.service import Found, Species
+from okapia.service import ResolvedPlace, Species
 
 MAX_LABELS = 10_000
 """More than any classifier knows."""
@@ -196,7 +196,7 @@ def _geofence(species: Species, asked: GeofenceQuestion) -> GeofenceAnswer:
     )
 
 
-def _verdict(species: Species, taxon: Taxon, found: Found) -> Verdict:
+def _verdict(species: Species, taxon: Taxon, found: ResolvedPlace) -> Verdict:
     prediction = _sure(species, taxon, found)
     return Verdict(
         label=taxon.label,
@@ -206,18 +206,18 @@ def _verdict(species: Species, taxon: Taxon, found: Found) -> Verdict:
     )
 
 
-def _sure(species: Species, taxon: Taxon, found: Found) -> Prediction:
+def _sure(species: Species, taxon: Taxon, found: ResolvedPlace) -> Prediction:
     """What becomes of a taxon that a classifier is sure of; people and what is no animal are everywhere."""
     if taxon.key == HUMAN.key or not taxon.is_animal:
         return Prediction(taxon, 1.0, "classifier")
     return species.decide(None, [taxon.label], [1.0], found.where)
 
 
-def _place(species: Species, asked: _Question) -> Found:
+def _place(species: Species, asked: _Question) -> ResolvedPlace:
     return species.place(asked.country, asked.state, asked.latitude, asked.longitude)
 
 
-def _warnings(found: Found) -> list[Warned]:
+def _warnings(found: ResolvedPlace) -> list[Warned]:
     return [Warned(code=warning.code, message=warning.message) for warning in found.warnings]
 
 

@@ -6,6 +6,17 @@ Doors (HTTP dialects, commands) call this and nothing below it. It knows no HTTP
 from okapia.service.analysis import NamedImage, Service
 from okapia.service.meters import Meters
 from okapia.service.models import URBAN, WILD, Models
-from okapia.service.species import AUTO, Found, Species, Warned
+from okapia.service.species import AUTO, ResolvedPlace, Species, Warned
 
-__all__ = ["AUTO", "URBAN", "WILD", "Found", "Meters", "Models", "NamedImage", "Service", "Species", "Warned"]
+__all__ = [
+    "AUTO",
+    "URBAN",
+    "WILD",
+    "Meters",
+    "Models",
+    "NamedImage",
+    "ResolvedPlace",
+    "Service",
+    "Species",
+    "Warned",
+]

@@ -30,7 +30,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResolvedPlace:
     """The place that a caller means."""
 
     where: Where
@@ -64,7 +64,7 @@ class Species:
         state: str | None = None,
         latitude: float | None = None,
         longitude: float | None = None,
-    ) -> Found:
+    ) -> ResolvedPlace:
         """Give the codes of a place in whatever words it is named.
 
         Args:
@@ -155,15 +155,17 @@ class Species:
 
 def _without_point(
     country: str | None, named: Country | None, state: State | None, *, has_point: bool
-) -> Found:
+) -> ResolvedPlace:
     if country == AUTO:
         raise InvalidRequest("country=auto needs latitude and longitude", param="country")
     unused = has_point and named is None
-    return Found(_where(named, state), (_UNUSED,) if unused else ())
+    return ResolvedPlace(_where(named, state), (_UNUSED,) if unused else ())
 
 
-def _found(place: Place) -> Found:
-    return Found(_where(place.country, place.state), tuple(Warned(w.code, w.message) for w in place.warnings))
+def _found(place: Place) -> ResolvedPlace:
+    return ResolvedPlace(
+        _where(place.country, place.state), tuple(Warned(w.code, w.message) for w in place.warnings)
+    )
 
 
 def _where(country: Country | None, state: State | None) -> Where:

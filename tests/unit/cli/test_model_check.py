@@ -15,8 +15,8 @@ from okapia.domain.errors import InvalidRequest, ModelNotInstalled, NothingToDo,
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.runtime import EngineChoice, Load, Runtime
+from okapia.models.weights.check import checker
 from okapia.models.weights.own.adding import Addition, add_networks
-from okapia.models.weights.own.check import checker
 from okapia.models.weights.own.inspect import inspect
 from okapia.models.weights.store import ModelStore
 from tests.networks import bright_box, mean_colour, yolo_layout

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from okapia.cli.speciesnet import app
-from okapia.cli.speciesnet_book import Book
+from okapia.cli.speciesnet_predictions import PredictionsFile
+from okapia.cli.speciesnet_request import Inputs, Part, Request
 from okapia.cli.speciesnet_run import _collect
 from okapia.cli.speciesnet_steps import Answer, Asked
-from okapia.cli.speciesnet_wish import Inputs, Part, Wish
 from okapia.domain.errors import (
     InvalidRequest,
     ModelNotInstalled,
@@ -26,8 +26,8 @@ from okapia.formats.speciesnet import Entry, Instance, Version
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.runtime import EngineChoice, Load, Runtime
+from okapia.models.weights.check import checker
 from okapia.models.weights.own.adding import Addition, add_networks
-from okapia.models.weights.own.check import checker
 from okapia.models.weights.own.inspect import inspect
 from okapia.models.weights.store import ModelStore
 from tests.networks import SCORE, bright_box, mean_colour, yolo_layout
@@ -281,9 +281,9 @@ def test_a_run_that_is_stopped_leaves_what_it_had(tmp_path: Path) -> None:
     instances = [Instance("a.jpg"), Instance("b.jpg")]
     asked = Asked(Version.OLD, "stripes", None, is_fenced=True)
     output = tmp_path / "p.json"
-    book = Book(instances, output=output, asked=asked, part=Part.DETECTOR, is_fresh=False)
+    stopped = PredictionsFile(instances, output=output, asked=asked, part=Part.DETECTOR, is_fresh=False)
     inputs = Inputs(None, ["a.jpg", "b.jpg"], None, None, None, None, None)
-    wish = Wish(
+    request = Request(
         inputs=inputs,
         part=Part.DETECTOR,
         detections=None,
@@ -305,9 +305,9 @@ def test_a_run_that_is_stopped_leaves_what_it_had(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(StoppedByPerson, match="first 1 pictures are in"):
-        _collect(answers(), book, wish, is_quiet=True)
+        _collect(answers(), stopped, request, is_quiet=True)
 
-    again = Book(instances, output=output, asked=asked, part=Part.DETECTOR, is_fresh=False)
+    again = PredictionsFile(instances, output=output, asked=asked, part=Part.DETECTOR, is_fresh=False)
     assert list(predictions(output)) == ["a.jpg"]
     assert again.to_do == (instances[1],)
 

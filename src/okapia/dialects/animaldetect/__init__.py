@@ -3,6 +3,19 @@
 Field names, ranges and shapes follow the vendor's; what is ours is added beside them.
 """
 
-from okapia.dialects.animaldetect.routes import dialect
+from fastapi import APIRouter
+
+from okapia.dialects.animaldetect import detect, reference
+from okapia.dialects.base import Context, Dialect
 
 __all__ = ["dialect"]
+
+
+def _build(context: Context) -> APIRouter:
+    router = APIRouter()
+    router.include_router(detect.build(context))
+    router.include_router(reference.build(context))
+    return router
+
+
+dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", _build, also_under=("/api",))

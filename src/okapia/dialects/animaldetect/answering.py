@@ -26,7 +26,7 @@ from okapia.dialects.base import RefusedImage
 from okapia.domain.models import ModelChoice
 from okapia.domain.taxonomy import Taxon
 from okapia.domain.types import Analysis, Failure, ImageResult
-from okapia.service import Found, Service
+from okapia.service import ResolvedPlace, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Way:
     """
 
     choice: ModelChoice
-    found: Found
+    found: ResolvedPlace
     is_coarse: bool
 
 
@@ -82,7 +82,7 @@ class Answers:
         choice = replace(choice, classifier=None) if is_coarse else choice
         return _Way(choice, await self._place(asked), is_coarse)
 
-    async def _place(self, asked: Asked) -> Found:
+    async def _place(self, asked: Asked) -> ResolvedPlace:
         """Look the place up; the first point reads the borders from disk, so not in the event loop."""
         p = asked.parameters
         place = partial(self._service.species.place, p.country, p.state, p.latitude, p.longitude)

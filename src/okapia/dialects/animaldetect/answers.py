@@ -11,7 +11,7 @@ from okapia.dialects.animaldetect.asking import Asked
 from okapia.domain.models import ModelChoice
 from okapia.domain.taxonomy import Taxon
 from okapia.domain.types import Analysis, Category, Detection, Failure, ImageResult, Restriction, Smoothing
-from okapia.service import Found
+from okapia.service import ResolvedPlace
 
 Allowed = Callable[[Taxon], bool]
 """Whether a taxon may be the answer in the place that the caller named."""
@@ -144,7 +144,7 @@ class BatchAnswer(BaseModel):
     info: BatchInfo
 
 
-def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: Found) -> Info:
+def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: ResolvedPlace) -> Info:
     """Say how the answer came about."""
     model_id = "+".join(choice.model_ids)
     return Info(

@@ -9,7 +9,7 @@ from typing import Literal
 from okapia.domain.errors import InvalidRequest, PullFailed
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
-from okapia.models.weights.own.check import Check
+from okapia.models.weights.check import Check
 from okapia.models.weights.own.inspect import NetworkFacts
 from okapia.models.weights.staging import staging
 from okapia.models.weights.store import Installed, ModelStore

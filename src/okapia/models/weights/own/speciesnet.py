@@ -17,8 +17,8 @@ from okapia.domain.errors import ModelError, PullFailed
 from okapia.domain.models import ModelChoice
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
+from okapia.models.weights.check import Check
 from okapia.models.weights.own.adding import Addition, IfKnown, add_networks, require_free_id
-from okapia.models.weights.own.check import Check
 from okapia.models.weights.own.inspect import NetworkFacts, inspect, listed
 from okapia.models.weights.own.labels import MEGADETECTOR, read_labels
 from okapia.models.weights.own.partial import Fragment, completed

@@ -9,9 +9,9 @@ import pytest
 from okapia.domain.errors import InvalidRequest, ModelError, PullFailed
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
+from okapia.models.weights.check import checker
 from okapia.models.weights.own import adding
 from okapia.models.weights.own.adding import Addition, Keep, add_networks
-from okapia.models.weights.own.check import checker
 from okapia.models.weights.own.inspect import inspect
 from okapia.models.weights.own.partial import completed, merged
 from okapia.models.weights.pull import OpenSession

@@ -10,7 +10,7 @@ import pytest
 from okapia.domain.errors import ClientMissing, InvalidRequest, ModelError
 from okapia.domain.models import ModelChoice
 from okapia.models.catalog import Catalog
-from okapia.models.weights.own.check import checker
+from okapia.models.weights.check import checker
 from okapia.models.weights.own.speciesnet import AddedFolder, Convert, add_speciesnet_folder
 from okapia.models.weights.own.torch_classifier import converter
 from okapia.models.weights.pull import OpenSession

@@ -1,18 +1,15 @@
-"""Animal Detect's reference lists: which taxa and which countries there are, and what may be where."""
+"""The reference lists: which taxa and which countries there are, and what may be where."""
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from okapia.dialects.base import Context, Dialect, error_route, problem_json
+from okapia.dialects.base import Context, error_route, problem_json
 from okapia.domain.errors import NotFound, UnknownCountry
 from okapia.domain.taxonomy import Rank, Taxon
 from okapia.service import Species
-
-T = TypeVar("T")
 
 
 class Ranks(BaseModel):
@@ -73,7 +70,7 @@ class Countries(BaseModel):
     countries: list[CountryRow]
 
 
-class Wish(BaseModel):
+class SpeciesQuery(BaseModel):
     """Which taxa a caller wants to see; without `rank` the species."""
 
     search: str = ""
@@ -96,12 +93,12 @@ def build(context: Context) -> APIRouter:
     """Make the lists of taxa and countries."""
     router = APIRouter(prefix="/v1", tags=["reference"], route_class=error_route(problem_json))
     species = context.service.species
-    Wanted = Annotated[Wish, Depends()]  # noqa: N806 - a type
+    Asked = Annotated[SpeciesQuery, Depends()]  # noqa: N806 - a type
 
     @router.get("/species", response_model=SpeciesPage)
-    def list_species(wish: Wanted, country: str | None = None) -> Response:
+    def list_species(query: Asked, country: str | None = None) -> Response:
         """List the species that the default classifier can name, by search, rank and country."""
-        return _json(_page(species, wish, country))
+        return _json(_page(species, query, country))
 
     @router.get("/species/{taxon_id}", response_model=SpeciesDetail)
     def show_species(taxon_id: str) -> Response:
@@ -114,38 +111,31 @@ def build(context: Context) -> APIRouter:
         return _json(Countries(countries=[_country(c.cca3, c.cca2, c.name) for c in species.countries()]))
 
     @router.get("/countries/{code}/species", response_model=SpeciesPage)
-    def list_country_species(code: str, wish: Wanted) -> Response:
+    def list_country_species(code: str, query: Asked) -> Response:
         """List the species that may be the answer in a country."""
         try:
-            return _json(_page(species, wish, code))
+            return _json(_page(species, query, code))
         except UnknownCountry as error:
             raise NotFound(str(error)) from error
 
     return router
 
 
-dialect = Dialect("reference", "Animal Detect API, state of June 2026", build, also_under=("/api",))
-
-
-def _page(species: Species, wish: Wish, country: str | None) -> SpeciesPage:
+def _page(species: Species, query: SpeciesQuery, country: str | None) -> SpeciesPage:
     where = species.place(country).where
-    fitting = [taxon for taxon in species.taxa_of(country) if wish.fits(taxon)]
-    if wish.search:
-        found = set(species.search(wish.search, limit=len(species.taxonomy)))
+    fitting = [taxon for taxon in species.taxa_of(country) if query.fits(taxon)]
+    if query.search:
+        found = set(species.search(query.search, limit=len(species.taxonomy)))
         fitting = [taxon for taxon in fitting if taxon in found]
     rows = sorted(fitting, key=lambda taxon: (taxon.common_name, taxon.scientific_name))
     page = Page(
         total=len(rows),
-        limit=wish.limit,
-        offset=wish.offset,
-        has_more=wish.offset + wish.limit < len(rows),
+        limit=query.limit,
+        offset=query.offset,
+        has_more=query.offset + query.limit < len(rows),
     )
-    shown = _part(rows, wish.offset, wish.limit)
+    shown = rows[query.offset : query.offset + query.limit]
     return SpeciesPage(country=where.country, species=[_row(taxon) for taxon in shown], pagination=page)
-
-
-def _part(rows: Sequence[T], offset: int, limit: int) -> Iterable[T]:
-    return rows[offset : offset + limit]
 
 
 def _detail(species: Species, taxon_id: str) -> SpeciesDetail:

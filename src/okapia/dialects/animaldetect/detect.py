@@ -1,4 +1,4 @@
-"""The routes."""
+"""Detect and filter: the calls on pictures."""
 
 from functools import partial
 from typing import Annotated
@@ -19,7 +19,7 @@ from okapia.dialects.animaldetect.asking import (
     one_asked,
     url_asked,
 )
-from okapia.dialects.base import Context, Dialect, error_route, problem_json
+from okapia.dialects.base import Context, error_route, problem_json
 from okapia.dialects.uploads import read_upload
 from okapia.service import URBAN, WILD
 
@@ -93,9 +93,6 @@ def _add_batch(router: APIRouter, context: Context, answers: Answers, *, suffix:
     async def batch_filter(asked: Pictures) -> Response:
         """Do as `filter` does with up to ten pictures; one that is bad has its error in its place."""
         return await answers.many(asked, profile, is_coarse=True)
-
-
-dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", build, also_under=("/api",))
 
 
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from okapia.cli.speciesnet_request import Part
 from okapia.cli.speciesnet_steps import Answer, Asked
-from okapia.cli.speciesnet_wish import Part
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.types import Failure
 from okapia.formats.megadetector import as_utf8
@@ -13,7 +13,7 @@ from okapia.formats.speciesnet_files import read_predictions
 from okapia.pipeline.run import EVERY_BOX_FROM
 
 
-class Book:
+class PredictionsFile:
     """Answers by picture, in the order of the pictures.
 
     Attributes:

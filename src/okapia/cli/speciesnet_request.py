@@ -108,7 +108,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Request:
     """What a person asked for.
 
     Attributes:
