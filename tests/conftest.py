@@ -1,12 +1,17 @@
 """Fixtures that every tier shares."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from okapia.database.engine import Database
+from okapia.database.instances import Instance
+from tests.databases import BACKENDS, Template, make_template
 
 # A busy machine is no reason to fail.
 settings.register_profile("okapia", deadline=None)
@@ -29,6 +34,25 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real pictures in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _template_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Template]:
+    """Give a kind's template database, made when first needed."""
+    return cache(partial(make_template, folder=tmp_path_factory.mktemp("databases")))
+
+
+@pytest.fixture(params=BACKENDS)
+def database(request: pytest.FixtureRequest, _template_of: Callable[[str], Template]) -> Iterator[Database]:
+    """A migrated database, empty but for the user `local`: every test runs on each kind."""
+    with _template_of(request.param).copy() as database:
+        yield database
+
+
+@pytest.fixture
+def instance(database: Database) -> Instance:
+    """This process, known to the database."""
+    return Instance(database)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
