@@ -38,6 +38,8 @@ _PACKAGES: Final[Mapping[Kind, str]] = {
     "directml": "onnxruntime-directml",
     "tensorrt": "onnxruntime-gpu",
 }
+_LIBRARIES: Final[Mapping[str, str]] = {"onnxruntime-gpu": "[cuda,cudnn]"}
+"""Extras that bring what a package is linked to."""
 _ONNX_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 _AUTO: tuple[Kind, ...] = ("cuda", "directml")
 """What `auto` tries, in order; TensorRT builds engines for minutes, so it has to be asked for."""
@@ -203,8 +205,9 @@ def package_conflict(packages: Mapping[str, str]) -> str | None:
 
 
 def _reinstall(package: str) -> str:
-    """Write the lines that leave `package` as the only ONNX Runtime."""
-    return f"`pip uninstall -y {' '.join(_ONNX_RUNTIMES)}` and then `pip install {package}`"
+    """Write the lines that leave `package` as the only ONNX Runtime, with its libraries."""
+    wanted = f'"{package}{_LIBRARIES.get(package, "")}"'
+    return f"`pip uninstall -y {' '.join(_ONNX_RUNTIMES)}` and then `pip install {wanted}`"
 
 
 # --- NVIDIA GPUs ----------------------------------------------------------------------

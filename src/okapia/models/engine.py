@@ -110,6 +110,11 @@ _FRAME: Final = re.compile(
 )
 """What engines put around the sentence: a code, and the places in their source."""
 
+_PLACE: Final = re.compile(
+    r"/onnxruntime_src/\S+:\d+ [^()]*\([^()]*\)(?: const)? (?:\[with [^\]]*\] )?| ; GPU=-?\d+ ; hostname=.*"
+)
+"""Where in its source, and on which host, ONNX Runtime for Linux failed: longer than what it has to say."""
+
 
 def _fact(text: str, engine: str) -> str:
     """Say what is the matter, in our words where they are known."""
@@ -121,5 +126,5 @@ def _fact(text: str, engine: str) -> str:
 
 def _said(text: str) -> str:
     """Give the engine's own words in one line, without their frame."""
-    lines = (_FRAME.sub("", line).strip() for line in text.splitlines())
+    lines = (_FRAME.sub("", _PLACE.sub("", line)).strip() for line in text.splitlines())
     return "; ".join(line for line in lines if line)[:300] or "no reason given"

@@ -129,7 +129,8 @@ def _session(
     if (used := session.get_providers()[0]) != chosen[0][0]:
         raise DeviceUnavailable(
             f"asked for {plan.device}, ONNX Runtime took {used}: the driver or the libraries that "
-            f"{chosen[0][0]} needs are missing (CUDA's come with `pip install onnxruntime-gpu[cuda,cudnn]`)"
+            f"{chosen[0][0]} needs are missing "
+            '(CUDA\'s come with `pip install "onnxruntime-gpu[cuda,cudnn]"`)'
         )
     return session
 

@@ -153,8 +153,8 @@ def test_cuda_without_a_visible_gpu_stops_the_start() -> None:
 @pytest.mark.parametrize(
     ("text", "provider", "package"),
     [
-        ("cuda:0", CUDA, "onnxruntime-gpu"),
-        ("tensorrt:0", TENSORRT, "onnxruntime-gpu"),
+        ("cuda:0", CUDA, "onnxruntime-gpu[cuda,cudnn]"),
+        ("tensorrt:0", TENSORRT, "onnxruntime-gpu[cuda,cudnn]"),
         ("directml", DML, "onnxruntime-directml"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_missing_provider_stops_the_start_with_the_lines_that_mend_it(
 
     assert f"device {text} needs {provider}, this ONNX Runtime has CPUExecutionProvider" in str(caught.value)
     assert "`pip uninstall -y onnxruntime onnxruntime-gpu onnxruntime-directml`" in str(caught.value)
-    assert str(caught.value).endswith(f"and then `pip install {package}`")
+    assert str(caught.value).endswith(f'and then `pip install "{package}"`')
 
 
 # --- packages -------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_the_one_for_gpus_is_advised() -> None:
     assert conflict is not None
     assert conflict.endswith(
         "run `pip uninstall -y onnxruntime onnxruntime-gpu onnxruntime-directml` and then "
-        "`pip install onnxruntime-directml`"
+        '`pip install "onnxruntime-directml"`'
     )
 
 

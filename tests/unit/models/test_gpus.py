@@ -19,6 +19,20 @@ from okapia.models.runtime import EngineChoice, Load, Runtime
 from tests.unit.models.odd_networks import ROW, picture
 
 LOST = "CUDA failure 719: unspecified launch failure ; GPU=0"
+OLD_DRIVER = (
+    "/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_execution_provider_info.cc:63 static "
+    "onnxruntime::CUDAExecutionProviderInfo onnxruntime::CUDAExecutionProviderInfo::FromProviderOptions("
+    "const onnxruntime::ProviderOptions&) [ONNXRuntimeError] : 1 : FAIL : provider_options_utils.h:187 Parse "
+    'Failed to parse provider option "device_id": CUDA failure 35: CUDA driver version is insufficient for '
+    "CUDA runtime version ; GPU=-1 ; hostname=vm ; file=/onnxruntime_src/onnxruntime/core/providers/cuda/"
+    "cuda_execution_provider_info.cc ; line=70 ; expr=cudaGetDeviceCount(&num_devices); "
+)
+FULL = (
+    "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Expand node. Name:'' Status "
+    "Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::"
+    "AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer "
+    "of size 128"
+)
 NETWORK = Path("network.onnx")
 
 
@@ -246,6 +260,22 @@ def test_an_engines_words_tell_a_lost_device_from_a_full_one(text: str, expected
 
     assert type(error) is expected
     assert text.rsplit(":", maxsplit=1)[-1].strip() in str(error)
+
+
+def test_an_old_driver_is_said_without_the_place_in_the_engines_source() -> None:
+    error = inference_error(RuntimeError(OLD_DRIVER), network=NETWORK, device=Device("cuda", (0,)))
+
+    assert str(error).endswith(
+        "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version"
+    )
+    assert "onnxruntime_src" not in str(error)
+
+
+def test_a_full_gpu_is_said_without_the_place_in_the_engines_source() -> None:
+    error = inference_error(RuntimeError(FULL), network=NETWORK, device=Device("cuda", (0,)))
+
+    assert str(error).endswith("Status Message: Failed to allocate memory for requested buffer of size 128")
+    assert "onnxruntime_src" not in str(error)
 
 
 def test_a_cpu_is_never_lost() -> None:

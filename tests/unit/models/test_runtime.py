@@ -220,7 +220,9 @@ def test_weights_that_are_listed_as_inputs_are_none(tmp_path: Path, choice: Engi
 
 
 def test_a_gpu_that_is_not_there_is_refused_at_the_start_and_not_replaced() -> None:
-    with pytest.raises(DeviceUnavailable, match=r"CUDAExecutionProvider.*pip install onnxruntime-gpu"):
+    with pytest.raises(
+        DeviceUnavailable, match=r"CUDAExecutionProvider.*pip install .onnxruntime-gpu\[cuda,cudnn\]"
+    ):
         Runtime(EngineChoice(device=parse_device("cuda:0")), load=Load(), cores=1)
 
 
