@@ -21,11 +21,11 @@ run: $(VENV)/.run models ## set everything up, then serve on port 8000
 	@echo "==> starting the server (Ctrl-C stops it)"
 	@$(BIN)/okapia serve $(SERVE_ARGS)
 
-test: $(VENV)/.dev models places lint types ## set everything up, then lint, types and all tests but the slow
+test: $(VENV)/.dev $(VENV)/.azurite models places lint types ## set everything up, then lint, types and all tests but the slow
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-all: $(VENV)/.dev models places lint types ## the same with the slow tests
+test-all: $(VENV)/.dev $(VENV)/.azurite models places lint types ## the same with the slow tests
 	@echo "==> running all tests, the slow ones too"
 	@OKAPIA_TEST_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -72,6 +72,14 @@ $(VENV)/.dev: $(VENV)/.run
 	@echo "==> installing what the tests need"
 	@$(PIP) install $(PIN) --group dev
 	@touch $@
+
+$(VENV)/.azurite: $(VENV)/.pip
+	@if command -v npm >/dev/null; then \
+	  echo "==> getting Azurite, which stands in for Azure in the tests"; \
+	  npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(VENV)/azurite azurite@3.35.0 && touch $@; \
+	else \
+	  echo "npm is not installed: the tests against Azurite are skipped"; \
+	fi
 
 $(VENV)/.run: $(VENV)/.pip pyproject.toml
 	@echo "==> installing Okapia and its libraries (a minute or two, once)"

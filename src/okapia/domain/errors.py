@@ -93,6 +93,15 @@ class PayloadTooLarge(OkapiaError):
         self.max_bytes = max_bytes
 
 
+class BodyTooSlow(OkapiaError):
+    """The request's body did not arrive in time."""
+
+    code = "body_too_slow"
+
+    def __init__(self, *, max_s: float) -> None:
+        super().__init__(f"expected the whole body within {max_s:g} s")
+
+
 class UnsupportedMediaType(OkapiaError):
     """The request's content type is none that the route reads."""
 
@@ -258,6 +267,15 @@ class DeviceLost(ModelError):
     code = "device_lost"
 
 
+class OcrNotInstalled(ModelError):
+    """Nothing on this machine can read text in pictures: the extra `ocr` is missing."""
+
+    code = "ocr_not_installed"
+
+    def __init__(self) -> None:
+        super().__init__("reading text needs RapidOCR; get it with `pip install okapia[ocr]`")
+
+
 # --- the server is busy ---------------------------------------------------------------
 
 
@@ -288,6 +306,53 @@ class ShuttingDown(OkapiaError):
 
     def __init__(self) -> None:
         super().__init__("the server is stopping; send the picture again when it is back")
+
+
+class DatabaseUnavailable(OkapiaError):
+    """The database cannot be reached, or stayed locked; nothing was changed."""
+
+    code = "database_unavailable"
+    retry_after_s = 5
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database does not answer: {reason}")
+
+
+# --- storage --------------------------------------------------------------------------
+
+
+class StorageError(OkapiaError):
+    """What holds uploads, results and secrets does not do what it should."""
+
+    code = "storage_error"
+
+
+class StorageUnavailable(StorageError):
+    """The storage does not answer or is full; the same call may go through later."""
+
+    code = "storage_unavailable"
+    retry_after_s = 30
+
+
+class StorageRefused(StorageError):
+    """The storage says no, and will again: wrong credentials, missing rights, no such bucket or container."""
+
+    code = "storage_refused"
+
+
+class BlobMissing(StorageError):
+    """Nothing is stored under this key."""
+
+    code = "blob_missing"
+
+    def __init__(self) -> None:
+        super().__init__("expected a stored file, there is none: never uploaded, or deleted since")
+
+
+class SecretDamaged(StorageError):
+    """A secret kept on disk or in the database is not what was written, or was sealed with another key."""
+
+    code = "secret_damaged"
 
 
 # --- files and settings ---------------------------------------------------------------

@@ -46,6 +46,18 @@ class OriginRefused(OkapiaError):
     code = "origin_refused"
 
 
+class SignatureInvalid(OkapiaError):
+    """A signed URL was changed, is for something else, or was signed with another secret."""
+
+    code = "signature_invalid"
+
+
+class SignatureExpired(OkapiaError):
+    """A signed URL is right and its time is over."""
+
+    code = "signature_expired"
+
+
 class TooManyLogins(OkapiaError):
     """Too many wrong passwords for one name."""
 

@@ -72,6 +72,11 @@ def is_private(address: Address) -> bool:
     return _is_in(_PRIVATE, address) and not _is_in(_METADATA, address)
 
 
+def may_connect(address: Address, *, allow_private: bool) -> bool:
+    """Tell whether an address may be connected to for a caller."""
+    return is_public(address) or (allow_private and is_private(address))
+
+
 def _is_in(networks: tuple[IPv4Network | IPv6Network, ...], address: Address) -> bool:
     zone = isinstance(address, IPv6Address) and address.scope_id is not None
     return not zone and any(address in network for network in networks)

@@ -20,7 +20,7 @@ from threading import Thread
 import httpcore
 
 from okapia.domain.errors import SourceRefused, SourceUnavailable
-from okapia.storage.addresses import Address, is_private, is_public
+from okapia.storage.addresses import may_connect
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Gives the addresses of a host name and port, as text, best first; raises OSError or ValueError for none."""
@@ -103,15 +103,15 @@ class GuardedNetwork(httpcore.NetworkBackend):
             addresses = [ip_address(text) for text in texts]
         except ValueError:
             addresses = []
-        if len(addresses) < len(texts) or not all(self._is_allowed(address) for address in addresses):
+        allowed = [
+            address for address in addresses if may_connect(address, allow_private=self._allow_private)
+        ]
+        if len(allowed) < len(texts):
             raise SourceRefused(
                 "expected a host on the public internet; this URL, or one that it redirects to, leads to a "
                 "private, local or reserved address"
             )
         return [str(address) for address in addresses]
-
-    def _is_allowed(self, address: Address) -> bool:
-        return is_public(address) or (self._allow_private and is_private(address))
 
 
 class _TimedStream(httpcore.NetworkStream):

@@ -1,52 +1,39 @@
 """Fetching the picture that a caller's URL leads to, without being the caller's hand inside our network."""
 
-import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpcore
 import httpx
 
 from okapia import __version__
 from okapia.domain.errors import SourceRefused, SourceUnavailable
-from okapia.storage.dial import Deadline, GuardedNetwork, Resolve, system_addresses
+from okapia.storage.dial import Deadline
+from okapia.storage.exchange import DEFAULT_PORTS, GuardedClient, web_url
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNTOLD = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 """Content types that say nothing; the last is what S3 gives to objects stored without one."""
+_HEADERS = (
+    ("User-Agent", f"okapia/{__version__}".encode()),
+    ("Accept", b"image/*, application/octet-stream;q=0.9"),
+    ("Accept-Encoding", b"identity"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteReader:
+class RemoteReader(GuardedClient):
     """Fetches pictures by URL: `fetch`, from any number of threads.
-
-    The environment's proxies are never used: a proxy resolves names itself and connects from where it
-    stands, so no address could be checked. Nor are its credentials (`.netrc`); cookies and referrers are
-    not kept. Certificates are (`SSL_CERT_FILE`, `SSL_CERT_DIR`).
 
     Attributes:
         max_bytes: of a picture.
         ports: those that may be connected to, the schemes' own included.
-        allow_private: whether addresses of one's own machine and network may be fetched from as well.
-            Those that hand out a cloud's credentials, link-local and reserved ones never may.
-        connect_s: for finding the host's address, for connecting to one, and for TLS, each.
-        read_s: between two pieces of the answer.
-        total_s: for everything, redirects included.
-        resolve, network: how names become addresses, and addresses connections.
     """
 
     max_bytes: int
-    ports: frozenset[int] = frozenset(_DEFAULT_PORTS.values())
-    allow_private: bool = False
+    ports: frozenset[int] = frozenset(DEFAULT_PORTS.values())
     max_redirects: int = 3
-    connect_s: float = 5.0
-    read_s: float = 10.0
-    total_s: float = 30.0
-    resolve: Resolve = system_addresses
-    network: httpcore.NetworkBackend = field(default_factory=httpcore.SyncBackend)
-    tls: ssl.SSLContext = field(default_factory=httpx.create_ssl_context, repr=False)
 
     def fetch(self, url: str) -> bytes:
         """Give the body of the answer, not decoded; perhaps empty, perhaps no picture in spite of its type.
@@ -68,18 +55,9 @@ class RemoteReader:
         raise SourceUnavailable(f"expected at most {self.max_redirects} redirects, got another")
 
     def _allowed(self, text: str, *, base: httpx.URL | None = None) -> httpx.URL:
-        """Read a URL, relative to `base` in a redirect, and check all of it that can be without resolving."""
-        try:
-            url = base.join(text) if base else httpx.URL(text)
-        except httpx.InvalidURL as error:
-            raise SourceRefused(f"expected a URL: {error}") from error
-        if url.scheme not in _DEFAULT_PORTS:
-            raise SourceRefused(f"expected http:// or https://, got {url.scheme or 'no scheme'}")
-        if url.userinfo:
-            raise SourceRefused("expected a URL without user name and password")
-        if not url.host or b"%" in url.raw_host:  # `%`: an IPv6 zone, or what no host name holds
-            raise SourceRefused("expected the name of a host or an address without a zone")
-        port = _DEFAULT_PORTS[url.scheme] if url.port is None else url.port
+        """Read a URL, relative to `base` in a redirect, and check its port too."""
+        url = web_url(text, base=base)
+        port = DEFAULT_PORTS[url.scheme] if url.port is None else url.port
         if port not in self.ports:
             allowed = ", ".join(map(str, sorted(self.ports)))
             raise SourceRefused(f"expected port {allowed}, got {port}")
@@ -87,17 +65,7 @@ class RemoteReader:
 
     def _get(self, url: httpx.URL, deadline: Deadline) -> bytes | httpx.URL:
         """Give a body, or where a redirect leads: one connection, kept for nothing else."""
-        network = GuardedNetwork(
-            self.network, resolve=self.resolve, allow_private=self.allow_private, deadline=deadline
-        )
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        waits = {"connect": self.connect_s, "read": self.read_s, "write": self.read_s}
-        with (
-            httpcore.HTTPConnection(target.origin, self.tls, network_backend=network) as connection,
-            connection.stream(
-                "GET", target, headers=_headers(url), extensions={"timeout": waits}
-            ) as response,
-        ):
+        with self.exchange("GET", url, deadline, headers=_HEADERS) as response:
             headers = httpx.Headers(response.headers)
             if response.status in _REDIRECTS and "location" in headers:
                 return self._allowed(headers["location"], base=url)
@@ -144,13 +112,3 @@ class RemoteReader:
             raise SourceUnavailable(f"no connection to the server: {error}") from error
         except httpcore.ProtocolError as error:
             raise SourceUnavailable("the server broke off, or does not speak HTTP") from error
-
-
-def _headers(url: httpx.URL) -> list[tuple[str, bytes]]:
-    return [
-        ("Host", url.netloc),
-        ("User-Agent", f"okapia/{__version__}".encode()),
-        ("Accept", b"image/*, application/octet-stream;q=0.9"),
-        ("Accept-Encoding", b"identity"),
-        ("Connection", b"close"),
-    ]

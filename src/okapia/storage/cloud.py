@@ -1,0 +1,220 @@
+"""Blobs in S3 and what speaks its protocol, Azure Blob Storage and Google Cloud Storage: obstore's only user.
+
+Credentials come from the environment by the clouds' own names (`AWS_ACCESS_KEY_ID`,
+`AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `GOOGLE_APPLICATION_CREDENTIALS` and so on), else from
+the machine's role. Stores are built part by part: obstore's `from_url` drops a SAS token in silence, and
+its errors and `store.config` hold secrets, so neither leaves this file.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from okapia import __version__
+from okapia.domain.errors import (
+    BlobMissing,
+    InvalidSettings,
+    PayloadTooLarge,
+    StorageRefused,
+    StorageUnavailable,
+)
+from okapia.storage.blob_rules import Bounded, checked_key
+from okapia.storage.blobs import SignedUpload
+from okapia.storage.cloud_address import Cloud, CloudAddress
+
+if TYPE_CHECKING:
+    from obstore.store import AzureConfig, ClientConfig, GCSConfig, RetryConfig, S3Config
+
+_PATIENCE_S = 60.0
+_RETRIES = 10
+_CONNECT = timedelta(seconds=5)
+_REQUEST = timedelta(minutes=2)
+"""For one request with its body: a part over 0.6 Mbit/s."""
+_PART_BYTES = 8 << 20
+_PARTS_AT_ONCE = 4
+_LIST_AT_ONCE = 1000
+_STATUS = re.compile(r"status code: (\d{3})")
+_ASKED_FOR_IDENTITY = re.compile(r"token request|/latest/api/token")
+"""In obstore's words, the service of a cloud that gives its own machines credentials; it is asked last."""
+_DENIED = frozenset({401, 403})
+_TRY_LATER = frozenset({408, 409, 412, 429})
+_SAS_CANNOT_SIGN = "SASforSASNotSupported"
+
+_Store = S3Store | AzureStore | GCSStore
+
+
+def open_cloud(address: CloudAddress, *, patience_s: float = _PATIENCE_S) -> "CloudBlobs":
+    """Open a place in a cloud, which is not asked yet.
+
+    Args:
+        patience_s: how long a call tries again while the cloud is not there or too busy.
+
+    Raises:
+        InvalidSettings: the environment's credentials for that cloud cannot be read.
+    """
+    try:
+        match address.cloud:
+            case Cloud.S3:
+                return CloudBlobs(_s3(address, patience_s))
+            case Cloud.AZURE:
+                return CloudBlobs(_azure(address, patience_s), upload_headers={"x-ms-blob-type": "BlockBlob"})
+            case Cloud.GCS:
+                return CloudBlobs(_gcs(address, patience_s))
+    except BaseError:
+        raise InvalidSettings(
+            f"the blobs lie at {address.cloud}://, and its credentials in the environment cannot be read"
+        ) from None
+
+
+class CloudBlobs:
+    """A `BlobStore` in a bucket or container that exists."""
+
+    def __init__(self, store: _Store, *, upload_headers: Mapping[str, str] | None = None) -> None:
+        """Take a store; `upload_headers` are what its signed uploads need besides the content type."""
+        self._store = store
+        self._upload_headers = upload_headers or {}
+
+    def put(self, key: str, chunks: Iterable[bytes], *, max_bytes: int) -> int:
+        path, body = checked_key(key), Bounded(chunks, max_bytes=max_bytes)
+        rest = iter(body)
+        head = _first_part(rest)
+        with _translated():
+            if len(head) < _PART_BYTES:
+                # One request in place of three; and Azure loses the parts of two who put one key at once.
+                obstore.put(self._store, path, head, use_multipart=False)
+            else:
+                whole = chain([head], rest)
+                obstore.put(self._store, path, whole, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        return body.n_bytes
+
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        with _translated():
+            try:
+                found = obstore.get(self._store, checked_key(key))
+            except FileNotFoundError:
+                raise BlobMissing from None
+            if found.meta["size"] > max_bytes:
+                raise PayloadTooLarge(max_bytes=max_bytes)
+            return found.bytes().to_bytes()
+
+    def size(self, key: str) -> int | None:
+        with _translated():
+            try:
+                return obstore.head(self._store, checked_key(key))["size"]
+            except FileNotFoundError:
+                return None
+
+    def delete(self, key: str) -> None:
+        with _translated(), suppress(FileNotFoundError):
+            obstore.delete(self._store, checked_key(key))
+
+    def upload_url(self, key: str, *, content_type: str, expires_in_s: int) -> SignedUpload | None:
+        lifetime = timedelta(seconds=expires_in_s)
+        with _translated():
+            try:
+                url = obstore.sign(self._store, "PUT", checked_key(key), lifetime)
+            except GenericError as error:
+                if _SAS_CANNOT_SIGN in str(error):
+                    return None
+                raise
+        return SignedUpload(url, headers={"Content-Type": content_type, **self._upload_headers})
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        below = checked_key(prefix) if prefix else None
+        with _translated():
+            for page in obstore.list(self._store, below, chunk_size=_LIST_AT_ONCE):
+                yield from (blob["path"] for blob in page)
+
+
+def _s3(address: CloudAddress, patience_s: float) -> S3Store:
+    # One by one: not everything that speaks S3 knows how to delete many at once.
+    config: S3Config = {"disable_bulk_delete": True}
+    if address.endpoint:
+        config["endpoint"] = address.endpoint
+    return S3Store(
+        address.container,
+        prefix=address.prefix or None,
+        config=config,
+        client_options=_client(address),
+        retry_config=_retries(patience_s),
+    )
+
+
+def _azure(address: CloudAddress, patience_s: float) -> AzureStore:
+    config: AzureConfig = {"account_name": address.account}
+    if address.endpoint:
+        config["endpoint"] = address.endpoint
+    return AzureStore(
+        address.container,
+        prefix=address.prefix or None,
+        config=config,
+        client_options=_client(address),
+        retry_config=_retries(patience_s),
+    )
+
+
+def _gcs(address: CloudAddress, patience_s: float) -> GCSStore:
+    config: GCSConfig = {"base_url": address.endpoint} if address.endpoint else {}
+    return GCSStore(
+        address.container,
+        prefix=address.prefix or None,
+        config=config,
+        client_options=_client(address),
+        retry_config=_retries(patience_s),
+    )
+
+
+def _retries(patience_s: float) -> "RetryConfig":
+    return {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=patience_s)}
+
+
+def _client(address: CloudAddress) -> "ClientConfig":
+    return {
+        "allow_http": address.endpoint.startswith("http://"),
+        "connect_timeout": _CONNECT,
+        "timeout": _REQUEST,
+        "user_agent": f"okapia/{__version__}",
+    }
+
+
+def _first_part(chunks: Iterator[bytes]) -> bytes:
+    """Give as many chunks as fill a part, or all."""
+    part = bytearray()
+    for chunk in chunks:
+        part += chunk
+        if len(part) >= _PART_BYTES:
+            break
+    return bytes(part)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say what obstore says in our words, and cut its own off: they hold addresses, and those secrets."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise StorageRefused("expected an existing bucket or container, the cloud knows none") from None
+    except BaseError as error:
+        found = _STATUS.search(str(error))
+        raise _translation(error, status=int(found[1]) if found else None) from None
+
+
+def _translation(error: BaseError, *, status: int | None) -> StorageRefused | StorageUnavailable:
+    if _ASKED_FOR_IDENTITY.search(str(error)):
+        return StorageRefused(
+            "expected credentials for the cloud in the environment or a role, found neither"
+        )
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or status in _DENIED:
+        return StorageRefused(f"expected the cloud to accept the server's credentials, it answered {status}")
+    if status is None:
+        return StorageUnavailable("expected the cloud to answer, it did not")
+    if status < 500 and status not in _TRY_LATER:
+        return StorageRefused(f"expected the cloud to take the call, it answered {status}; wrong region?")
+    return StorageUnavailable(f"expected the cloud to work, it answered {status}")
