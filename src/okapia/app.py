@@ -5,15 +5,20 @@ Only this file knows everything.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import fastapi_offline
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from fastapi_offline import FastAPIOffline
+from starlette.staticfiles import StaticFiles
 
 from okapia import __version__
-from okapia.dialects.base import Context, Limits, discover, refuse_source
+from okapia.accounts.plans import parse_plans
+from okapia.dialects.base import discover
+from okapia.dialects.operations import DOCS_ASSETS
 from okapia.domain.errors import InvalidSettings
 from okapia.models.catalog import Catalog
 from okapia.models.devices import CPU, Device, Hardware, parse_device, take_device
@@ -25,11 +30,15 @@ from okapia.pipeline.assemble import Assembler
 from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Models, Service, Species
+from okapia.service.desk import Desk, DeskOptions
 from okapia.settings import Settings
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
+from okapia.web.context import Context, Limits, refuse_source
+from okapia.web.middleware import install
 
 _GPU_WORKERS_PER_CORE = 4
 _EVICTION_INTERVAL_S = 30
+_DOCS_FILES = Path(fastapi_offline.__file__).parent / "static"
 
 
 def engine_choice(settings: Settings, *, hardware: Hardware = HARDWARE) -> EngineChoice:
@@ -105,25 +114,44 @@ def _workers(settings: Settings, device: Device) -> int:
     return settings.workers or usable_cores() * per_core
 
 
+def desk_options(settings: Settings) -> DeskOptions:
+    """Say where accounts and answers are kept.
+
+    Raises:
+        InvalidSettings: a plan is none.
+    """
+    return DeskOptions(
+        home=settings.home,
+        database=settings.database,
+        limits=settings.limits,
+        plans=parse_plans(settings.plans),
+        retention=timedelta(days=settings.retention_days),
+        blobs=settings.blobs,
+        fetch=_fetch(settings),
+        max_job_bytes=settings.max_job_bytes,
+        job_workers=settings.job_workers,
+        private_webhooks=settings.private_webhooks,
+    )
+
+
 def build_app(settings: Settings, service: Service) -> FastAPI:
     """Make the web application around a service, which is closed when the application stops.
 
     Raises:
-        InvalidSettings: two dialects claim one path.
+        InvalidSettings: two dialects claim one path, or others may reach a server without an admin.
+        DatabaseUnavailable: the database does not answer.
     """
-    app = FastAPIOffline(
+    context = _context(settings, service)
+    _refuse_strangers(context)
+    app = FastAPI(
         title="Okapia",
         version=__version__,
         summary="The camera-trap image API that you run yourself.",
-        lifespan=_lifespan(service),
+        lifespan=_lifespan(context),
+        openapi_url=None,  # the documentation goes through the door, as everything does
     )
-    context = Context(
-        service,
-        Limits(max_body_bytes=settings.max_body_bytes),
-        settings.threshold,
-        read_source=_source_reader(settings),
-        extra_fields=settings.extra_fields,
-    )
+    install(app, allowed_hosts=settings.allowed_hosts, cors_origins=settings.cors_origins)
+    app.mount(DOCS_ASSETS, StaticFiles(directory=_DOCS_FILES))
     owners: dict[tuple[str, str], str] = {}
     for dialect in discover():
         router = dialect.build(context)
@@ -131,6 +159,45 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
             claim(router, dialect.name, owners, prefix=prefix)
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     return app
+
+
+def _context(settings: Settings, service: Service) -> Context:
+    limits = Limits(
+        max_body_bytes=settings.max_body_bytes,
+        max_image_bytes=settings.max_image_bytes,
+        max_filter_batch_bytes=settings.max_filter_batch_bytes,
+        max_body_s=settings.max_body_s,
+    )
+    return Context(
+        service,
+        Desk(service, desk_options(settings)),
+        limits,
+        settings.threshold,
+        read_source=_source_reader(settings),
+        extra_fields=settings.extra_fields,
+        is_loopback=settings.is_loopback,
+        public_url=settings.public_url,
+        model_aliases=settings.model_aliases,
+    )
+
+
+def _refuse_strangers(context: Context) -> None:
+    """Do not start where others can reach a server that nobody has an account on."""
+    if not context.is_loopback and not context.desk.callers.has_admin():
+        context.desk.close()
+        raise InvalidSettings(
+            "host: others can reach the server there, and it has no admin; first run "
+            "`okapia users add NAME --role admin`, or listen on 127.0.0.1"
+        )
+
+
+def _fetch(settings: Settings) -> Callable[[str], bytes] | None:
+    """Give what fetches the pictures of jobs by URL, where that is on."""
+    if not settings.fetch_urls:
+        return None
+    from okapia.storage.remote import RemoteReader  # noqa: PLC0415 - as below
+
+    return RemoteReader(max_bytes=settings.max_job_bytes).fetch
 
 
 def _source_reader(settings: Settings) -> Callable[[str], bytes]:
@@ -161,16 +228,19 @@ def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str], *, p
                 raise InvalidSettings(f"{method} {path} is claimed by {owner} and by {name}")
 
 
-def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Drop idle models now and then, close the service at the end."""
+def _lifespan(context: Context) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Drop idle models now and then, close the service and the desk at the end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(context.desk.start)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_evict_now_and_then, service)
+            tasks.start_soon(_evict_now_and_then, context.service)
             yield
             tasks.cancel_scope.cancel()
-        await anyio.to_thread.run_sync(service.close)
+        await anyio.to_thread.run_sync(context.desk.stop_working)
+        await anyio.to_thread.run_sync(context.service.close)
+        await anyio.to_thread.run_sync(context.desk.close)
 
     return lifespan
 

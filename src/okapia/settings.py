@@ -1,6 +1,7 @@
 """Everything that can be set, in one place: environment (`OKAPIA_*`), then `okapia.toml`, then defaults."""
 
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from okapia.domain.models import ModelChoice
 from okapia.models.devices import DEVICE_PATTERN
 
 MB = 1_000_000
+LOOPBACK = "127.0.0.1"
 
 
 def _default_home() -> Path:
@@ -29,6 +31,20 @@ class Settings(BaseSettings):
 
     Attributes:
         home: where models and everything else that Okapia keeps lives.
+        host: address that the server listens on; off loopback only when there is an admin.
+        public_url: where callers reach the server, for absolute URLs; empty for where each call came to.
+        trusted_proxies: addresses whose `X-Forwarded-*` headers are believed.
+        allowed_hosts: names that calls may be made to (`Host`); none means all. `*.example.org` is possible.
+        cors_origins: web pages' origins that may call; none by default.
+        tls_certificate, tls_key: PEM files; both or neither.
+        database: address of a PostgreSQL database; empty for a SQLite file in `home`.
+        limits: where calls a minute are counted: `memory://`, or `redis://HOST` for several processes.
+        plans: tables `plans.NAME` with `included`, `grace`, `grace_days`, `has_ocr` and `rates`.
+        retention_days: days that answers are kept for.
+        blobs: where uploads of jobs are kept: `s3://BUCKET/PREFIX` and the like; empty: a folder in `home`.
+        job_workers: jobs that are worked on side by side.
+        private_webhooks: whether webhooks may go to addresses of one's own machine and network.
+        model_aliases: names by which models (ids joined by `+`) are reported in `model_id`.
         device: `cpu`, `cuda`, `cuda:0`, `cuda:0,1`, `tensorrt:0`, `directml:0`; `auto` takes the GPUs that
             ONNX Runtime can use, else the CPU.
         engine: `auto` takes what `okapia models tune` measured as fastest here, or ONNX Runtime.
@@ -48,6 +64,10 @@ class Settings(BaseSettings):
         threshold: least confidence, 0.01..0.99, of a box that counts as found.
         scaling: `fast` decodes JPEG at a reduced scale, `exact` in full.
         truncated: what to do with files that end too early: `use` what decodes, or `refuse`.
+        max_body_bytes, max_image_bytes: of a request, and of the pictures in it.
+        max_filter_batch_bytes: of a `batch-filter` request, where it is less than that.
+        max_job_bytes: of a job's picture.
+        max_body_s: seconds in which the body of a request has to arrive.
         workers: pictures analysed side by side; 0 means one a core (four a core on a GPU).
         queue_depth: pictures that may wait before the server answers 503.
         deadline_s: seconds a picture may wait in the queue.
@@ -57,7 +77,22 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OKAPIA_", extra="ignore", frozen=True)
 
     home: Path = Field(default_factory=_default_home)
+    host: str = LOOPBACK
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/].*[^/])?$")] = ""
+    trusted_proxies: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    database: str = ""
+    limits: str = "memory://"
+    plans: dict[str, dict[str, object]] = Field(default_factory=dict)
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    blobs: str = ""
+    job_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    private_webhooks: bool = False
+    model_aliases: dict[str, str] = Field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = "auto"
@@ -82,12 +117,26 @@ class Settings(BaseSettings):
     truncated: Literal["use", "refuse"] = "use"
     max_pixels: Annotated[int, Field(gt=0)] = 120 * MB
     max_body_bytes: Annotated[int, Field(gt=0)] = 20 * MB
+    max_image_bytes: Annotated[int, Field(gt=0)] = 10 * MB
+    max_filter_batch_bytes: Annotated[int, Field(gt=0)] | None = None
+    max_job_bytes: Annotated[int, Field(gt=0)] = 50 * MB
+    max_body_s: Annotated[float, Field(gt=0)] = 60.0
     max_file_bytes: Annotated[int, Field(gt=0)] = 200 * MB
 
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     queue_depth: Annotated[int, Field(ge=1)] = 64
     deadline_s: Annotated[float, Field(gt=0)] = 60.0
     model_idle_s: Annotated[float, Field(gt=0)] = 1800.0
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:  # a name, which may lead anywhere
+            return False
 
     @property
     def profiles(self) -> dict[str, ModelChoice]:

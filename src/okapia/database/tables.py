@@ -234,6 +234,7 @@ jobs = Table(
     Column("created_at", Moment, nullable=False),
     Column("upload_expires_at", Moment),
     Column("submitted_at", Moment),
+    Column("due_at", Moment),
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("expires_at", Moment, nullable=False),
@@ -260,6 +261,7 @@ webhook_endpoints = Table(
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
     Column("disabled_reason", String(255)),
+    Column("failing_since", Moment),
     Index(None, "user_id", "created_at"),
 )
 

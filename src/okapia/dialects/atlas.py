@@ -12,14 +12,20 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okapia.dialects.base import Context, Dialect, Limits, Problem, RefusedImage, error_route
-from okapia.dialects.uploads import UploadedImage, read_upload
+from okapia.dialects.base import Dialect
+from okapia.domain.callers import Bucket, Scope
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.taxonomy import Taxon
 from okapia.domain.types import AnalysisOptions, Classification, Crops, Failure
 from okapia.formats.base import Json
 from okapia.formats.speciesnet import TOP_OLD, Entry, Instance, boxes_of
-from okapia.service import NamedImage, Service
+from okapia.service import NamedImage
+from okapia.web.context import Context, Limits
+from okapia.web.door import door
+from okapia.web.needs import needs
+from okapia.web.paying import paid
+from okapia.web.problems import Problem, RefusedImage
+from okapia.web.uploads import UploadedImage, read_upload
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Exactly so many still pass."""
@@ -35,23 +41,25 @@ Fields = dict[str, Json]
 
 def build(context: Context) -> APIRouter:
     """Make `POST /uploadfile/` and `POST /analyze/`."""
-    router = APIRouter(tags=["atlas"], route_class=error_route(render_error))
+    router = APIRouter(tags=["atlas"], route_class=door(context, render_error))
 
     @router.post("/uploadfile/", openapi_extra=_REQUEST, responses=_ANSWERS)
+    @needs(Scope.DETECT, Bucket.INFERENCE)
     async def upload_file(request: Request) -> Response:
         """Find and name the animals of one JPEG, PNG or WebP, labels as SpeciesNet writes them."""
         image = await _upload(request, context.limits)
         if image is None:
             return _missing()
-        return _answer(image, _summary(await _analysed(context.service, image)))
+        return _answer(image, _summary(await _analysed(context, request, image)))
 
     @router.post("/analyze/", openapi_extra=_REQUEST, responses=_ANSWERS)
+    @needs(Scope.DETECT, Bucket.INFERENCE)
     async def analyze(request: Request) -> Response:
         """Do as `/uploadfile/` does, with names to display beside the labels."""
         image = await _upload(request, context.limits)
         if image is None:
             return _missing()
-        return _answer(image, _displayed(await _analysed(context.service, image)))
+        return _answer(image, _displayed(await _analysed(context, request, image)))
 
     return router
 
@@ -98,18 +106,19 @@ def _is_picture(data: bytes) -> bool:
     return is_webp or data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
 
 
-async def _analysed(service: Service, image: UploadedImage) -> Entry:
+async def _analysed(context: Context, request: Request, image: UploadedImage) -> Entry:
     """Give SpeciesNet's entry; a picture that does not decode is `failures` in it.
 
     Raises:
         RefusedImage: it is not the picture's fault.
     """
     named = NamedImage(image.name, lambda: image.data)
-    result = await wrap_future(service.analyze(named, AnalysisOptions(crops=Crops.TOP_BOX)))
+    async with paid(context, request, images=1) as call:
+        result = await wrap_future(call.analyze(named, AnalysisOptions(crops=Crops.TOP_BOX)))
     outcome = result.outcome
     if isinstance(outcome, Failure) and Problem.of(outcome).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise RefusedImage(outcome)
-    models = "+".join(service.models.choice().model_ids)
+    models = "+".join(context.service.models.choice().model_ids)
     return Entry.of(result, Instance(image.name), model_version=models)
 
 

@@ -8,9 +8,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from okapia.dialects.base import Context, Dialect, error_route, problem_json
+from okapia.dialects.base import Dialect
+from okapia.domain.callers import Scope
 from okapia.domain.errors import UnknownModel
 from okapia.domain.models import ModelChoice, ModelFacts
+from okapia.web.context import Context
+from okapia.web.door import door
+from okapia.web.needs import needs
+from okapia.web.problems import problem_json
 
 
 class Choice(BaseModel):
@@ -25,7 +30,7 @@ class Choice(BaseModel):
 
 def build(context: Context) -> APIRouter:
     """Make `/v1/models` and `/v1/profiles`."""
-    router = APIRouter(prefix="/v1", tags=["models"], route_class=error_route(problem_json))
+    router = APIRouter(prefix="/v1", tags=["models"], route_class=door(context, problem_json))
     models = context.service.models
 
     def facts_of(model_id: str) -> ModelFacts:
@@ -35,33 +40,39 @@ def build(context: Context) -> APIRouter:
         return by_id[model_id]
 
     @router.get("/models")
+    @needs(Scope.READ)
     def list_models() -> Response:
         """List the known models, and how the loaded ones run."""
         return _json({"models": [_row(facts) for facts in models.facts()]})
 
     @router.get("/models/{model_id}")
+    @needs(Scope.READ)
     def show_model(model_id: str) -> Response:
         """Say what there is to know of one model."""
         return _json(_row(facts_of(model_id)))
 
     @router.post("/models/{model_id}/load")
+    @needs(Scope.ADMIN)
     def load_model(model_id: str) -> Response:
         """Bring a model into memory, so that the first picture does not wait for it."""
         models.load(facts_of(model_id).id)
         return _json(_row(facts_of(model_id)))
 
     @router.post("/models/{model_id}/unload")
+    @needs(Scope.ADMIN)
     def unload_model(model_id: str) -> Response:
         """Drop a model from memory; pictures on their way keep it, the next one brings it back."""
         models.unload(facts_of(model_id).id)
         return _json(_row(facts_of(model_id)))
 
     @router.get("/profiles")
+    @needs(Scope.READ)
     def list_profiles() -> Response:
         """Say which models answer for `wild` and for `urban`."""
         return _json({"profiles": {name: asdict(choice) for name, choice in models.profiles.items()}})
 
     @router.put("/profiles/{name}")
+    @needs(Scope.ADMIN)
     def use_models(name: str, choice: Choice) -> Response:
         """Have other models answer for a profile, until the server stops. No picture is dropped."""
         wanted = ModelChoice(choice.detector, choice.classifier or None, choice.tiles)

@@ -8,12 +8,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okapia.dialects.base import Context, Dialect, Limits, error_route, problem_json
-from okapia.dialects.uploads import read_upload
+from okapia.dialects.base import Dialect
+from okapia.domain.callers import Scope
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.taxonomy import HUMAN, Taxon
 from okapia.domain.types import BBox, Category, Detection, Prediction, RangeRule, Restriction
 from okapia.service import ResolvedPlace, Species
+from okapia.web.context import Context, Limits
+from okapia.web.door import door
+from okapia.web.needs import needs
+from okapia.web.problems import problem_json
+from okapia.web.uploads import read_upload
 
 MAX_LABELS = 10_000
 """More than any classifier knows."""
@@ -152,16 +157,18 @@ class GeofenceAnswer(BaseModel):
 
 def build(context: Context) -> APIRouter:
     """Make `POST /v1/ensemble` and `POST /v1/geofence`."""
-    router = APIRouter(prefix="/v1", tags=["species"], route_class=error_route(problem_json))
+    router = APIRouter(prefix="/v1", tags=["species"], route_class=door(context, problem_json))
     species = context.service.species
 
     @router.post("/ensemble", openapi_extra=_body_of(EnsembleQuestion), response_model=EnsembleAnswer)
+    @needs(Scope.READ)
     async def ensemble(request: Request) -> Response:
         """Answer once from labels, scores, a box and a place, as SpeciesNet's rules do."""
         asked = await _asked(EnsembleQuestion, request, context.limits)
         return _json(await run_in_threadpool(_ensemble, species, asked))
 
     @router.post("/geofence", openapi_extra=_body_of(GeofenceQuestion), response_model=GeofenceAnswer)
+    @needs(Scope.READ)
     async def geofence(request: Request) -> Response:
         """Say of each label whether it may be the answer at a place, and what is the answer otherwise."""
         asked = await _asked(GeofenceQuestion, request, context.limits)

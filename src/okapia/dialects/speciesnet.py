@@ -18,8 +18,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from okapia.dialects.base import Context, Dialect, Problem, error_route
-from okapia.dialects.uploads import Upload, UploadedImage, decode_base64, read_upload
+from okapia.dialects.base import Dialect
+from okapia.domain.callers import Bucket, Scope
 from okapia.domain.errors import (
     InvalidRequest,
     OkapiaError,
@@ -32,7 +32,13 @@ from okapia.domain.types import AnalysisOptions, Crops, Failure, ImageResult, Wh
 from okapia.formats.base import Json
 from okapia.formats.speciesnet import Entry, Instance, Version, document
 from okapia.formats.speciesnet_files import instances_of
-from okapia.service import NamedImage, Service
+from okapia.service import Call, NamedImage, Service
+from okapia.web.context import Context
+from okapia.web.door import door
+from okapia.web.needs import needs, public
+from okapia.web.paying import paid
+from okapia.web.problems import Problem
+from okapia.web.uploads import Upload, UploadedImage, decode_base64, read_upload
 
 _log = structlog.get_logger(__name__)
 
@@ -57,30 +63,35 @@ class _Asked:
 
 def build(context: Context) -> APIRouter:
     """Make `POST /predict`, `GET /info` and `GET /health`."""
-    router = APIRouter(tags=["speciesnet"], route_class=error_route(render_error))
+    router = APIRouter(tags=["speciesnet"], route_class=door(context, render_error))
     answers = _Answers(context.service)
 
     @router.post("/predict", openapi_extra=_REQUEST, responses=_ANSWERS)
+    @needs(Scope.DETECT, Bucket.INFERENCE)
     async def predict(request: Request) -> Response:
         """Find and name the animals of the pictures that the instances name, or that are sent."""
         version = _version(request.query_params)
         upload = await read_upload(request, param="images", also=("file",), limits=context.limits)
         asked = _asked(upload, request.query_params, context)
-        results = await answers.results(await run_in_threadpool(answers.placed, asked), _CROPS[version])
+        placed = await run_in_threadpool(answers.placed, asked)
+        async with paid(context, request, images=len(placed)) as call:
+            results = await answers.results(placed, _CROPS[version], call)
         if refused := next((result for result in results if _failure_code(result[1]) in _NO_ACCESS), None):
             return _no_access(*refused)
         return _json(document(answers.entries(results), version))
 
     @router.get("/info")
+    @needs(Scope.READ)
     def info() -> Response:
         """Say which models answer, and how this server is set."""
         return _json({"model": answers.model_facts(), "server": _server_facts(context, answers.devices())})
 
     @router.get("/health", responses={503: {"description": "`not ready`"}})
+    @public
     def health() -> Response:
         """Say `ok` when the models answer; loads them when they are not in memory."""
         try:
-            context.service.check_ready()
+            context.service.readiness.check()
         except OkapiaError:
             return PlainTextResponse("not ready", HTTPStatus.SERVICE_UNAVAILABLE)
         return PlainTextResponse("ok")
@@ -101,14 +112,14 @@ class _Answers:
         """Look up the places; may read the borders from disk."""
         return [self._placed(one) for one in asked]
 
-    async def results(self, asked: Sequence[_Asked], crops: Crops) -> list[_Answered]:
+    async def results(self, asked: Sequence[_Asked], crops: Crops, call: Call) -> list[_Answered]:
         """Analyse a picture at once, several in bulk: their number must not crowd others out."""
         if len(asked) > 1:
-            return await run_in_threadpool(self._in_bulk, asked, crops)
+            return await run_in_threadpool(_in_bulk, asked, crops, call)
         (one,) = asked
         options = AnalysisOptions(crops=crops, where=one.where)
         image = await run_in_threadpool(one.image.read_now)
-        return [(one, await wrap_future(self._service.analyze(image, options)))]
+        return [(one, await wrap_future(call.analyze(image, options)))]
 
     def entries(self, results: Sequence[_Answered]) -> list[Entry]:
         """Put results into entries; a bad picture is `failures` in its own.
@@ -161,21 +172,22 @@ class _Answers:
             return None
         return place.where.state
 
-    def _in_bulk(self, asked: Sequence[_Asked], crops: Crops) -> list[_Answered]:
-        """Analyse place by place, and stop where one picture refuses them all."""
-        places: dict[Where, list[int]] = {}
-        for number, one in enumerate(asked):
-            places.setdefault(one.where, []).append(number)
-        answered: dict[int, _Answered] = {}
-        for where, numbers in places.items():
-            options = AnalysisOptions(crops=crops, where=where)
-            # Read here, a few ahead of the workers, which must not wait for somebody's slow host.
-            images = (asked[number].image.read_now() for number in numbers)
-            for number, result in zip(numbers, self._service.analyze_many(images, options), strict=True):
-                answered[number] = (asked[number], result)
-                if _failure_code(result) in _NO_ACCESS:
-                    return [answered[number]]
-        return [answered[number] for number in sorted(answered)]
+
+def _in_bulk(asked: Sequence[_Asked], crops: Crops, call: Call) -> list[_Answered]:
+    """Analyse place by place, and stop where one picture refuses them all."""
+    places: dict[Where, list[int]] = {}
+    for number, one in enumerate(asked):
+        places.setdefault(one.where, []).append(number)
+    answered: dict[int, _Answered] = {}
+    for where, numbers in places.items():
+        options = AnalysisOptions(crops=crops, where=where)
+        # Read here, a few ahead of the workers, which must not wait for somebody's slow host.
+        images = (asked[number].image.read_now() for number in numbers)
+        for number, result in zip(numbers, call.analyze_many(images, options), strict=True):
+            answered[number] = (asked[number], result)
+            if _failure_code(result) in _NO_ACCESS:
+                return [answered[number]]
+    return [answered[number] for number in sorted(answered)]
 
 
 def render_error(problem: Problem) -> Response:

@@ -16,6 +16,7 @@ from okapia.pipeline.run import Pipeline
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service.meters import Meters
 from okapia.service.models import Models
+from okapia.service.readiness import Readiness
 from okapia.service.species import Species
 from okapia.vision.decode import DecodePolicy
 
@@ -68,6 +69,7 @@ class Service:
         self.models = models
         self.species = species
         self.meters = Meters()
+        self.readiness = Readiness(self.check_ready)
         self._scheduler = scheduler
         self._policy = policy
         self._deadline_s = deadline_s

@@ -6,15 +6,15 @@ and nothing is spooled to disk (decision 0013).
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 
 import multipart
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from okapia.dialects.base import Limits
 from okapia.domain.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from okapia.web.context import Limits
 
 ACCEPTED = "multipart/form-data, application/json or an image type"
 
@@ -61,40 +61,28 @@ async def read_upload(request: Request, *, param: str, limits: Limits, also: Col
         also: further names of image fields in multipart.
 
     Raises:
-        PayloadTooLarge: more bytes than `limits` allow; nothing further is read.
+        PayloadTooLarge: more bytes than `limits` allow, of the body or of its pictures.
         UnsupportedMediaType: the body is of none of the accepted types.
         InvalidRequest: the body is not what its type says; the message names the part.
     """
+    upload = await _read(request, (param, *also), limits)
+    if sum(len(image.data) for image in upload.images) > limits.max_image_bytes:
+        raise PayloadTooLarge(max_bytes=limits.max_image_bytes)
+    return upload
+
+
+async def _read(request: Request, params: Sequence[str], limits: Limits) -> Upload:
+    """Read a body of whatever type it says it is."""
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    chunks = _bounded(request, limits.max_body_bytes)
+    chunks = request.stream()
     if kind == "multipart/form-data":
-        return await _read_multipart(chunks, content_type, params=(param, *also), limits=limits)
+        return await _read_multipart(chunks, content_type, params=params, limits=limits)
     if kind == "application/json":
-        return _from_json(b"".join([chunk async for chunk in chunks]), param=param)
+        return _from_json(b"".join([chunk async for chunk in chunks]), param=params[0])
     if kind.startswith("image/") or kind == "application/octet-stream":
         return Upload([UploadedImage("image", b"".join([chunk async for chunk in chunks]), kind)])
     raise UnsupportedMediaType(expected=ACCEPTED, actual=kind)
-
-
-async def _bounded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Give the body's chunks, refusing it as soon as it is known to be too large."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
-        raise PayloadTooLarge(max_bytes=max_bytes)
-    received = 0
-    is_more = True
-    while is_more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        is_more = message.get("more_body", False)
-        received += len(chunk)
-        if received > max_bytes:
-            raise PayloadTooLarge(max_bytes=max_bytes)
-        if chunk:
-            yield chunk
 
 
 async def _read_multipart(

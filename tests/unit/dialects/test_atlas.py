@@ -10,10 +10,13 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from okapia.dialects.atlas import MAX_FILE_BYTES, dialect, render_error
-from okapia.dialects.base import Context, Limits, Problem
 from okapia.domain.errors import ServerBusy
 from okapia.domain.types import Failure
 from okapia.service import Service
+from okapia.service.desk import Desk
+from okapia.web.context import Context, Limits
+from okapia.web.problems import Problem
+from tests.unit.dialects.conftest import DeskFor
 from tests.unit.dialects.foxes import RED_FOX, bare_service, fox_service
 from tests.unit.dialects.test_animaldetect import jpeg
 
@@ -24,16 +27,16 @@ WRONG_SIGNATURE = {"detail": "Invalid image file signature."}
 ROUTES = pytest.mark.parametrize("route", ["/uploadfile/", "/analyze/"])
 
 
-def client_of(service: Service, *, max_body_bytes: int = 20_000_000) -> TestClient:
+def client_of(service: Service, desk: Desk, *, max_body_bytes: int = 20_000_000) -> TestClient:
     app = FastAPI()
-    app.include_router(dialect.build(Context(service, Limits(max_body_bytes), 0.2)))
-    return TestClient(app)
+    app.include_router(dialect.build(Context(service, desk, Limits(max_body_bytes), 0.2)))
+    return TestClient(app, base_url="http://localhost")
 
 
 @pytest.fixture
-def fox(tmp_path: Path) -> Iterator[TestClient]:
+def fox(tmp_path: Path, desk_for: DeskFor) -> Iterator[TestClient]:
     service = fox_service(tmp_path)
-    yield client_of(service)
+    yield client_of(service, desk_for(service))
     service.close()
 
 
@@ -169,10 +172,12 @@ def test_without_the_field_file_the_answer_is_fastapis_422(fox: TestClient, rout
     assert other.json()["detail"][0]["type"] == "missing"
 
 
-def test_a_body_over_the_servers_limit_is_too_large_in_atlas_s_words(tmp_path: Path) -> None:
+def test_a_body_over_the_servers_limit_is_too_large_in_atlas_s_words(
+    tmp_path: Path, desk_for: DeskFor
+) -> None:
     service = fox_service(tmp_path)
 
-    answer = client_of(service, max_body_bytes=1000).post(
+    answer = client_of(service, desk_for(service), max_body_bytes=1000).post(
         "/uploadfile/", files={"file": ("a.jpg", b"x" * 2000, "image/jpeg")}
     )
 
@@ -189,10 +194,12 @@ def test_a_broken_form_is_a_400_with_detail(fox: TestClient) -> None:
     assert "malformed" in answer.json()["detail"]
 
 
-def test_without_models_the_answer_says_how_to_get_them(tmp_path: Path) -> None:
+def test_without_models_the_answer_says_how_to_get_them(tmp_path: Path, desk_for: DeskFor) -> None:
     service = bare_service(tmp_path)
 
-    answer = client_of(service).post("/uploadfile/", files={"file": ("a.jpg", PICTURE, "image/jpeg")})
+    answer = client_of(service, desk_for(service)).post(
+        "/uploadfile/", files={"file": ("a.jpg", PICTURE, "image/jpeg")}
+    )
 
     service.close()
     assert answer.status_code == 503

@@ -75,7 +75,8 @@ def test_what_is_no_list_of_pictures_is_said(client: TestClient, images: object,
 
 
 def test_towns_have_their_own_models_here_too(tmp_path: Path) -> None:
-    with TestClient(build_app(Settings(home=tmp_path), bright_service(tmp_path))) as client:
+    app = build_app(Settings(home=tmp_path), bright_service(tmp_path))
+    with TestClient(app, base_url="http://localhost") as client:
         wild = client.post("/v1/batch-filter", files=files(jpeg())).json()
         urban = client.post("/v1/batch-filter-urban", files=files(jpeg())).json()
 

@@ -22,7 +22,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def client(service: Service, tmp_path: Path) -> TestClient:
-    return TestClient(build_app(Settings(home=tmp_path), service))
+    app = build_app(Settings(home=tmp_path), service)
+    return TestClient(app, base_url="http://localhost")
 
 
 def test_every_known_model_is_listed_with_what_it_is(client: TestClient) -> None:

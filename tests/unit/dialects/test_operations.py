@@ -5,9 +5,9 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from okapia.app import build_app
-from okapia.dialects.base import Problem, problem_json
 from okapia.domain.errors import ServerBusy
 from okapia.settings import Settings
+from okapia.web.problems import Problem, problem_json
 from tests.unit.dialects.foxes import bare_service
 
 
@@ -25,7 +25,8 @@ def test_readyz_names_the_models_and_how_they_run(client: TestClient) -> None:
 
 def test_a_server_without_models_starts_and_says_what_to_pull(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    with TestClient(build_app(settings, bare_service(tmp_path))) as client:
+    app = build_app(settings, bare_service(tmp_path))
+    with TestClient(app, base_url="http://localhost") as client:
         alive = client.get("/healthz")
         ready = client.get("/readyz")
         detect = client.post("/v1/detect", content=b"x", headers={"Content-Type": "image/jpeg"})
@@ -66,7 +67,7 @@ def test_the_openapi_document_describes_the_calls(client: TestClient) -> None:
         "classifier",
         "tiles",
     }
-    assert set(call["responses"]) == {"200", "400", "413", "415", "503"}
+    assert set(call["responses"]) == {*("200", "400", "401", "402", "403", "413", "415", "429", "503")}
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(client: TestClient) -> None:

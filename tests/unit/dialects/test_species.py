@@ -215,7 +215,8 @@ def test_nan_is_no_json(client: TestClient, route: str) -> None:
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(home=tmp_path)
-    with TestClient(build_app(settings, bare_service(tmp_path))) as test_client:
+    app = build_app(settings, bare_service(tmp_path))
+    with TestClient(app, base_url="http://localhost") as test_client:
         yield test_client
 
 

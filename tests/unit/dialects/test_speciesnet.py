@@ -8,11 +8,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from okapia.dialects.base import Context, Limits, Problem
 from okapia.dialects.speciesnet import dialect, render_error
 from okapia.domain.errors import DeadlineExceeded, ServerBusy, SourceRefused, UnreadableFile
 from okapia.formats.speciesnet_files import predictions_of
 from okapia.service import Service
+from okapia.service.desk import Desk
+from okapia.web.context import Context, Limits
+from okapia.web.problems import Problem
+from tests.unit.dialects.conftest import DeskFor
 from tests.unit.dialects.foxes import RED_FOX, bare_service, fox_service
 from tests.unit.dialects.test_animaldetect import jpeg
 
@@ -40,19 +43,18 @@ def folder() -> Folder:
     return Folder()
 
 
-def client_of(service: Service, folder: Folder, *extra_fields: str) -> TestClient:
-    context = Context(
-        service, Limits(max_body_bytes=200_000), 0.2, read_source=folder.read, extra_fields=extra_fields
-    )
+def client_of(service: Service, desk: Desk, folder: Folder, *extra_fields: str) -> TestClient:
+    limits = Limits(max_body_bytes=200_000)
+    context = Context(service, desk, limits, 0.2, read_source=folder.read, extra_fields=extra_fields)
     app = FastAPI()
     app.include_router(dialect.build(context))
-    return TestClient(app)
+    return TestClient(app, base_url="http://localhost")
 
 
 @pytest.fixture
-def fox(tmp_path: Path, folder: Folder) -> Iterator[TestClient]:
+def fox(tmp_path: Path, desk_for: DeskFor, folder: Folder) -> Iterator[TestClient]:
     service = fox_service(tmp_path)
-    yield client_of(service, folder, "camera")
+    yield client_of(service, desk_for(service), folder, "camera")
     service.close()
 
 
@@ -173,14 +175,15 @@ def test_a_path_that_cannot_be_accessed_refuses_the_whole_request(
     assert answer.json()["reason"]
 
 
-def test_nothing_can_be_named_unless_the_server_is_set_so(tmp_path: Path) -> None:
+def test_nothing_can_be_named_unless_the_server_is_set_so(tmp_path: Path, desk_for: DeskFor) -> None:
     service = fox_service(tmp_path)
     app = FastAPI()
-    app.include_router(dialect.build(Context(service, Limits(max_body_bytes=1000), 0.2)))
+    app.include_router(dialect.build(Context(service, desk_for(service), Limits(max_body_bytes=1000), 0.2)))
     picture = tmp_path / "a.jpg"
     picture.write_bytes(PICTURE)
 
-    answer = TestClient(app).post("/predict", json={"instances": [{"filepath": str(picture)}]})
+    client = TestClient(app, base_url="http://localhost")
+    answer = client.post("/predict", json={"instances": [{"filepath": str(picture)}]})
 
     service.close()
     assert (answer.status_code, answer.json()["detail"]) == (400, f"Cannot access filepath: `{picture}`")
@@ -309,10 +312,10 @@ def test_every_refusal_says_detail(
 
 
 def test_without_models_predict_says_how_to_get_them_and_health_is_not_ready(
-    tmp_path: Path, folder: Folder
+    tmp_path: Path, desk_for: DeskFor, folder: Folder
 ) -> None:
     service = bare_service(tmp_path)
-    client = client_of(service, folder)
+    client = client_of(service, desk_for(service), folder)
 
     answer = client.post("/predict", json={"instances": [{"filepath": "/data/a.jpg"}]})
     several = client.post("/predict", json={"instances": [{"filepath": "/a.jpg"}, {"filepath": "/b.jpg"}]})

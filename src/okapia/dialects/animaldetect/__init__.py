@@ -6,7 +6,8 @@ Field names, ranges and shapes follow the vendor's; what is ours is added beside
 from fastapi import APIRouter
 
 from okapia.dialects.animaldetect import detect, reference
-from okapia.dialects.base import Context, Dialect
+from okapia.dialects.base import Dialect
+from okapia.web.context import Context
 
 __all__ = ["dialect"]
 

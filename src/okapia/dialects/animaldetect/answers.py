@@ -1,6 +1,8 @@
 """The answers, field by field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
 from uuid import uuid4
@@ -43,7 +45,7 @@ class Candidate(BaseModel):
     taxonomy: Taxonomy
 
 
-class Kept(BaseModel):
+class KeptOut(BaseModel):
     """What kept a more precise answer out, and what that was (ours)."""
 
     rule: str
@@ -74,7 +76,7 @@ class Annotation(BaseModel):
     detection_score: float
     source: str | None = None
     decision: str | None = None
-    geofence: list[Kept] | None = None
+    geofence: list[KeptOut] | None = None
     smoothing: Smoothed | None = None
     top_candidates: list[Candidate] | None = None
     rank: str | None = None
@@ -104,10 +106,28 @@ class Info(BaseModel):
     source_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Under which id an answer can be had again, and until when."""
+
+    until: datetime
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def expires_at(self) -> str:
+        return moment(self.until)
+
+
+def moment(time: datetime) -> str:
+    """Write a time as the vendor does: UTC, milliseconds, `Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class DetectAnswer(BaseModel):
     """Answer of `/v1/detect`."""
 
     id: str
+    expires_at: str
     annotations: list[Annotation]
     metadata: dict[str, object] | None = None
     info: Info
@@ -117,6 +137,7 @@ class FilterAnswer(BaseModel):
     """Answer of `/v1/filter`."""
 
     id: str
+    expires_at: str
     detections: list[CoarseDetection]
     metadata: dict[str, object] | None = None
     info: Info
@@ -140,16 +161,24 @@ class BatchAnswer(BaseModel):
     """Answer of the batch calls: one result a picture, in the order in which they were sent."""
 
     id: str
+    expires_at: str
     results: list[dict[str, object]]
     info: BatchInfo
 
 
-def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: ResolvedPlace) -> Info:
-    """Say how the answer came about."""
+def info_of(
+    choice: ModelChoice,
+    asked: Asked,
+    result: ImageResult,
+    found: ResolvedPlace,
+    *,
+    aliases: Mapping[str, str],
+) -> Info:
+    """Say how the answer came about; `model_version` is what really answered, whatever its alias."""
     model_id = "+".join(choice.model_ids)
     return Info(
         processing_time_ms=round(result.seconds * 1000),
-        model_id=model_id,
+        model_id=aliases.get(model_id, model_id),
         model_version=model_id,
         threshold_applied=asked.parameters.threshold,
         country_processed=found.where.country,
@@ -161,7 +190,7 @@ def info_of(choice: ModelChoice, asked: Asked, result: ImageResult, found: Resol
 
 def batch_item(index: int, asked: Asked, answer: DetectAnswer | FilterAnswer) -> dict[str, object]:
     """Give one picture's answer as it stands in a batch."""
-    fields = answer.model_dump(by_alias=True, exclude_none=True, exclude={"id"})
+    fields = answer.model_dump(by_alias=True, exclude_none=True, exclude={"id", "expires_at"})
     return {"index": index, "filename": asked.name, **fields}
 
 
@@ -171,7 +200,9 @@ def batch_failure(index: int, asked: Asked, failure: Failure, *, key: str) -> di
     return {"index": index, "filename": asked.name, key: [], "error": error}
 
 
-def batch_answer(results: list[dict[str, object]], info: Info, *, milliseconds: int) -> BatchAnswer:
+def batch_answer(
+    results: list[dict[str, object]], info: Info, *, kept: Kept, milliseconds: int
+) -> BatchAnswer:
     """Put the answers of a batch together; `info` is that of any of its pictures."""
     failed = sum("error" in result for result in results)
     totals = {
@@ -180,24 +211,39 @@ def batch_answer(results: list[dict[str, object]], info: Info, *, milliseconds: 
         "total_time_ms": milliseconds,
     }
     shared = info.model_dump(exclude={"processing_time_ms", "source_url"})
-    return BatchAnswer(id=str(uuid4()), results=results, info=BatchInfo.model_validate(totals | shared))
+    return BatchAnswer(
+        id=kept.id,
+        expires_at=kept.expires_at,
+        results=results,
+        info=BatchInfo.model_validate(totals | shared),
+    )
 
 
-def detect_answer(asked: Asked, analysis: Analysis, info: Info, *, allowed: Allowed) -> DetectAnswer:
+def detect_answer(
+    asked: Asked, analysis: Analysis, info: Info, *, kept: Kept, allowed: Allowed
+) -> DetectAnswer:
     """Answer `/v1/detect`; further candidates are those that `allowed` lets be there."""
     annotations = [
         _annotation(place, d, asked.parameters.top_candidate, allowed)
         for place, d in enumerate(analysis.detections)
     ]
     return DetectAnswer(
-        id=str(uuid4()), annotations=annotations, metadata=_metadata(asked, analysis), info=info
+        id=kept.id,
+        expires_at=kept.expires_at,
+        annotations=annotations,
+        metadata=_metadata(asked, analysis),
+        info=info,
     )
 
 
-def filter_answer(asked: Asked, analysis: Analysis, info: Info) -> FilterAnswer:
+def filter_answer(asked: Asked, analysis: Analysis, info: Info, *, kept: Kept) -> FilterAnswer:
     detections = [_coarse(place, d) for place, d in enumerate(analysis.detections)]
     return FilterAnswer(
-        id=str(uuid4()), detections=detections, metadata=_metadata(asked, analysis), info=info
+        id=kept.id,
+        expires_at=kept.expires_at,
+        detections=detections,
+        metadata=_metadata(asked, analysis),
+        info=info,
     )
 
 
@@ -227,8 +273,8 @@ def _label(taxon: Taxon) -> str:
     return taxon.common_name or taxon.scientific_name.lower()
 
 
-def _kept(restriction: Restriction) -> Kept:
-    return Kept(
+def _kept(restriction: Restriction) -> KeptOut:
+    return KeptOut(
         rule=restriction.rule,
         country=restriction.country,
         admin1=restriction.state,

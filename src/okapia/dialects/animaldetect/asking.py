@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from okapia.dialects.uploads import Upload
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.models import ModelChoice
 from okapia.domain.types import AnalysisOptions, People, Smooth, Where
 from okapia.service import NamedImage
+from okapia.web.uploads import Upload
 
 
 class Parameters(BaseModel):

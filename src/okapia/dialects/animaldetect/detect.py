@@ -19,9 +19,13 @@ from okapia.dialects.animaldetect.asking import (
     one_asked,
     url_asked,
 )
-from okapia.dialects.base import Context, error_route, problem_json
-from okapia.dialects.uploads import read_upload
+from okapia.domain.callers import Bucket, Scope
 from okapia.service import URBAN, WILD
+from okapia.web.context import Context
+from okapia.web.door import door
+from okapia.web.needs import needs
+from okapia.web.problems import problem_json
+from okapia.web.uploads import read_upload
 
 MOST_FETCHES = 8
 """Pictures that are fetched at a time; slow hosts must not hold the threads that others need."""
@@ -32,8 +36,8 @@ _VARIANTS = (("", WILD), ("-urban", URBAN))
 
 def build(context: Context) -> APIRouter:
     """Make detect and filter, for one picture and for up to ten, and their variants for towns."""
-    router = APIRouter(prefix="/v1", tags=["detect"], route_class=error_route(problem_json))
-    answers = Answers(context.service)
+    router = APIRouter(prefix="/v1", tags=["detect"], route_class=door(context, problem_json))
+    answers = Answers(context)
     _add_url(router, context, answers)
     for suffix, profile in _VARIANTS:
         _add_single(router, context, answers, suffix=suffix, profile=profile)
@@ -45,12 +49,13 @@ def _add_url(router: APIRouter, context: Context, answers: Answers) -> None:
     fetches = CapacityLimiter(MOST_FETCHES)
 
     @router.post("/detect-url", response_model=DetectAnswer, openapi_extra=URL_REQUEST, responses=_ANSWERS)
+    @needs(Scope.DETECT, Bucket.INFERENCE)
     async def detect_url(request: Request) -> Response:
         """Do as `detect` does with a picture that the server fetches, where the operator lets it."""
         upload = await read_upload(request, param="image", limits=context.limits)
         fetch = partial(url_asked, default_threshold=context.threshold, read=context.read_source)
         asked = await to_thread.run_sync(fetch, upload, limiter=fetches)
-        return await answers.one(asked, WILD, is_coarse=False)
+        return await answers.one(request, asked, WILD, is_coarse=False)
 
 
 def _add_single(router: APIRouter, context: Context, answers: Answers, *, suffix: str, profile: str) -> None:
@@ -62,14 +67,16 @@ def _add_single(router: APIRouter, context: Context, answers: Answers, *, suffix
     Picture = Annotated[Asked, Depends(read)]  # noqa: N806 - a type, bound to this service
 
     @router.post(f"/detect{suffix}", response_model=DetectAnswer, openapi_extra=REQUEST, responses=_ANSWERS)
-    async def detect(asked: Picture) -> Response:
+    @needs(Scope.DETECT, Bucket.INFERENCE)
+    async def detect(request: Request, asked: Picture) -> Response:
         """Find the animals, people and vehicles of one picture and name the species."""
-        return await answers.one(asked, profile, is_coarse=False)
+        return await answers.one(request, asked, profile, is_coarse=False)
 
     @router.post(f"/filter{suffix}", response_model=FilterAnswer, openapi_extra=REQUEST, responses=_ANSWERS)
-    async def filter_(asked: Picture) -> Response:
+    @needs(Scope.FILTER, Bucket.INFERENCE)
+    async def filter_(request: Request, asked: Picture) -> Response:
         """Say whether one picture holds animals, people or vehicles, and where."""
-        return await answers.one(asked, profile, is_coarse=True)
+        return await answers.one(request, asked, profile, is_coarse=True)
 
 
 def _add_batch(router: APIRouter, context: Context, answers: Answers, *, suffix: str, profile: str) -> None:
@@ -83,23 +90,29 @@ def _add_batch(router: APIRouter, context: Context, answers: Answers, *, suffix:
     @router.post(
         f"/batch-detect{suffix}", response_model=BatchAnswer, openapi_extra=BATCH_REQUEST, responses=_ANSWERS
     )
-    async def batch_detect(asked: Pictures) -> Response:
+    @needs(Scope.DETECT, Bucket.INFERENCE)
+    async def batch_detect(request: Request, asked: Pictures) -> Response:
         """Do as `detect` does with up to ten pictures; one that is bad has its error in its place."""
-        return await answers.many(asked, profile, is_coarse=False)
+        return await answers.many(request, asked, profile, is_coarse=False)
 
     @router.post(
         f"/batch-filter{suffix}", response_model=BatchAnswer, openapi_extra=BATCH_REQUEST, responses=_ANSWERS
     )
-    async def batch_filter(asked: Pictures) -> Response:
+    @needs(Scope.FILTER, Bucket.INFERENCE, max_body_bytes=context.limits.max_filter_batch_bytes)
+    async def batch_filter(request: Request, asked: Pictures) -> Response:
         """Do as `filter` does with up to ten pictures; one that is bad has its error in its place."""
-        return await answers.many(asked, profile, is_coarse=True)
+        return await answers.many(request, asked, profile, is_coarse=True)
 
 
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"description": "What was found", "content": {"image/jpeg": {"schema": {"type": "string"}}}},
     400: {"description": "The request or its picture is wrong: `code` says how", **_PROBLEM},
+    401: {"description": "No key, or none that is valid", **_PROBLEM},
+    402: {"description": "The credits are spent", **_PROBLEM},
+    403: {"description": "The key lacks the scope", **_PROBLEM},
     413: {"description": "The body is too large", **_PROBLEM},
     415: {"description": "The body is of no accepted type", **_PROBLEM},
+    429: {"description": "Too many calls in a minute: `Retry-After` says when", **_PROBLEM},
     503: {"description": "No model is installed, or the queue is full", **_PROBLEM},
 }

@@ -6,10 +6,14 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from okapia.dialects.base import Context, error_route, problem_json
+from okapia.domain.callers import Scope
 from okapia.domain.errors import NotFound, UnknownCountry
 from okapia.domain.taxonomy import Rank, Taxon
 from okapia.service import Species
+from okapia.web.context import Context
+from okapia.web.door import door
+from okapia.web.needs import needs
+from okapia.web.problems import problem_json
 
 
 class Ranks(BaseModel):
@@ -91,26 +95,30 @@ class SpeciesQuery(BaseModel):
 
 def build(context: Context) -> APIRouter:
     """Make the lists of taxa and countries."""
-    router = APIRouter(prefix="/v1", tags=["reference"], route_class=error_route(problem_json))
+    router = APIRouter(prefix="/v1", tags=["reference"], route_class=door(context, problem_json))
     species = context.service.species
     Asked = Annotated[SpeciesQuery, Depends()]  # noqa: N806 - a type
 
     @router.get("/species", response_model=SpeciesPage)
+    @needs(Scope.READ)
     def list_species(query: Asked, country: str | None = None) -> Response:
         """List the species that the default classifier can name, by search, rank and country."""
         return _json(_page(species, query, country))
 
     @router.get("/species/{taxon_id}", response_model=SpeciesDetail)
+    @needs(Scope.READ)
     def show_species(taxon_id: str) -> Response:
         """Say what a taxon is, and in which countries it may be the answer."""
         return _json(_detail(species, taxon_id))
 
     @router.get("/countries", response_model=Countries)
+    @needs(Scope.READ)
     def list_countries() -> Response:
         """List every country."""
         return _json(Countries(countries=[_country(c.cca3, c.cca2, c.name) for c in species.countries()]))
 
     @router.get("/countries/{code}/species", response_model=SpeciesPage)
+    @needs(Scope.READ)
     def list_country_species(code: str, query: Asked) -> Response:
         """List the species that may be the answer in a country."""
         try:

@@ -198,6 +198,7 @@ def _make_tables() -> None:
         sa.Column("created_at", Moment(timezone=True), nullable=False),
         sa.Column("upload_expires_at", Moment(timezone=True), nullable=True),
         sa.Column("submitted_at", Moment(timezone=True), nullable=True),
+        sa.Column("due_at", Moment(timezone=True), nullable=True),
         sa.Column("started_at", Moment(timezone=True), nullable=True),
         sa.Column("finished_at", Moment(timezone=True), nullable=True),
         sa.Column("expires_at", Moment(timezone=True), nullable=False),
@@ -246,6 +247,7 @@ def _make_tables() -> None:
         sa.Column("created_at", Moment(timezone=True), nullable=False),
         sa.Column("disabled_at", Moment(timezone=True), nullable=True),
         sa.Column("disabled_reason", sa.String(length=255), nullable=True),
+        sa.Column("failing_since", Moment(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_webhook_endpoints_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
     )

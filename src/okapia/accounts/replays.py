@@ -1,0 +1,94 @@
+"""Answers to calls that came with an `Idempotency-Key`: given once more instead of done once more.
+
+After draft-ietf-httpapi-idempotency-key-header-07; kept for a day, as Stripe does.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from okapia.database.engine import Database
+from okapia.database.tables import idempotent_calls as calls
+from okapia.domain.clock import Clock, utc_now
+from okapia.domain.refusals import CallDiffers, CallInFlight
+
+KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An answer as it was given.
+
+    Attributes:
+        headers: those that belong to the content, not to the moment.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Replays:
+    """Remembers calls by the user and their key; safe to use from several threads and processes."""
+
+    def __init__(self, database: Database, *, instance_id: str, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._instance_id = instance_id
+        self._clock = clock
+
+    def begin(self, user_id: str, key: str, fingerprint: str) -> Replay | None:
+        """Note that a call begins; gives the answer when there is one already.
+
+        Args:
+            fingerprint: of everything that makes the call what it is.
+
+        Raises:
+            CallInFlight: the first call is being answered.
+            CallDiffers: the key was used for another call.
+        """
+        with self._database.write() as connection:
+            if self._note(connection, user_id, key, fingerprint):
+                return None
+            found = connection.execute(select(calls).where(_call(user_id, key))).one()
+        if found.fingerprint != fingerprint:
+            raise CallDiffers
+        if found.status is None:
+            raise CallInFlight
+        return Replay(found.status, found.headers, found.body)
+
+    def end(self, user_id: str, key: str, answer: Replay | None) -> None:
+        """Keep the answer to a call that began; without one, the call may be made again."""
+        mine = _call(user_id, key) & calls.c.status.is_(None)
+        with self._database.write() as connection:
+            if answer is None:
+                connection.execute(delete(calls).where(mine))
+                return
+            values = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+            connection.execute(update(calls).where(mine).values(values))
+
+    def release(self, connection: Connection, instance_id: str) -> int:
+        """Let the calls that a dead process was answering be made again; gives how many."""
+        lost = delete(calls).where((calls.c.instance_id == instance_id) & calls.c.status.is_(None))
+        return connection.execute(lost).rowcount
+
+    def sweep(self, connection: Connection) -> int:
+        """Forget what is older than a day; gives how many."""
+        return connection.execute(delete(calls).where(calls.c.expires_at <= self._clock())).rowcount
+
+    def _note(self, connection: Connection, user_id: str, key: str, fingerprint: str) -> bool:
+        """Write the call down; gives False when it is written already."""
+        now = self._clock()
+        connection.execute(delete(calls).where(_call(user_id, key) & (calls.c.expires_at <= now)))
+        row = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "instance_id": self._instance_id}
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(calls).values(**row, created_at=now, expires_at=now + KEPT))
+        except IntegrityError:
+            return False
+        return True
+
+
+def _call(user_id: str, key: str) -> ColumnElement[bool]:
+    return and_(calls.c.user_id == user_id, calls.c.key == key)

@@ -1,0 +1,60 @@
+"""What a dialect is built with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from okapia.domain.errors import SourceRefused
+from okapia.service import Service
+from okapia.service.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a request is read, counted as it arrives.
+
+    Attributes:
+        max_body_bytes: of a request, everything in it.
+        max_image_bytes: of the pictures of a request together, decoded from base64.
+        max_filter_batch_bytes: of a `batch-filter` request; None for what others may have.
+        max_body_s: seconds in which a body has to arrive.
+        max_parts: parts of a multipart body.
+        max_field_bytes: bytes of a part that is not an image.
+    """
+
+    max_body_bytes: int
+    max_image_bytes: int = 10_000_000
+    max_filter_batch_bytes: int | None = None
+    max_body_s: float = 60.0
+    max_parts: int = 64
+    max_field_bytes: int = 65_536
+
+
+def refuse_source(source: str) -> bytes:
+    """Read nothing that callers name; raises `SourceRefused`."""
+    del source
+    raise SourceRefused("naming files and URLs is off")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a dialect is built with.
+
+    Attributes:
+        desk: who calls, what it costs, and what is kept for them.
+        read_source: gives the bytes of a file or URL that a caller names; raises `SourceRefused`,
+            `SourceUnavailable` or `UnreadableFile`.
+        extra_fields: fields of SpeciesNet's instances that come back in its predictions.
+        is_loopback: whether nobody but this machine can reach the server.
+        model_aliases: names by which models are reported in place of their ids (joined by `+`).
+        public_url: where callers reach the server, without a slash at the end; empty for where they say.
+    """
+
+    service: Service
+    desk: Desk
+    limits: Limits
+    threshold: float
+    read_source: Callable[[str], bytes] = refuse_source
+    extra_fields: tuple[str, ...] = ()
+    is_loopback: bool = True
+    public_url: str = ""
+    model_aliases: Mapping[str, str] = field(default_factory=dict)

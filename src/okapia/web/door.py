@@ -1,0 +1,187 @@
+"""The door of every route: who asks, how often, how much, once or again; and every error's way out.
+
+All dialects' routes go through one route class, made by `door`. What a route needs of its caller stands above
+its function (`okapia.web.needs`); a route that says nothing does not start.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+import anyio
+import structlog
+from anyio import to_thread
+from asgi_correlation_id import correlation_id
+from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from okapia.domain.callers import Caller
+from okapia.domain.errors import InvalidRequest, OkapiaError
+from okapia.domain.refusals import MissingCredentials, MissingScope
+from okapia.service import Replay
+from okapia.web.bodies import again, bounded
+from okapia.web.context import Context
+from okapia.web.needs import Needs, When, needs_of
+from okapia.web.origin import check_local
+from okapia.web.problems import Problem, RefusedImage
+from okapia.web.visit import Visit, bearer, visit_of
+
+_log = structlog.get_logger(__name__)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Render = Callable[[Problem], Response]
+Credential = Callable[[Request], str | None]
+
+MAX_IDEMPOTENCY_KEY = 255
+_NOT_KEPT = frozenset({401, 402, 403, 408, 409, 429})
+"""Answers about the moment, not about the call: trying again may end otherwise. So do all from 500 on."""
+
+
+def door(context: Context, render_error: Render, *, credential: Credential = bearer) -> type[APIRoute]:
+    """Make the route class of one dialect.
+
+    Args:
+        render_error: gives an error the dialect's form.
+        credential: where the dialect's clients put their key or token.
+    """
+
+    class Door(APIRoute):
+        def get_route_handler(self) -> Handler:
+            required = needs_of(self.endpoint)
+            self.openapi_extra = {**(self.openapi_extra or {}), **_documented(required)}
+            handle = super().get_route_handler()
+
+            async def answer(request: Request) -> Response:
+                request_id = correlation_id.get() or ""
+                visit = request.state.visit = Visit(request_id)
+                try:
+                    response = await _answered(context, request, required, handle, credential)
+                except ClientDisconnect:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the route boundary: whatever happens, an answer goes out
+                    problem = _problem(error, request.url.path)
+                    response = render_error(problem.for_request(request, request_id=request_id))
+                visit.sign(response.headers)
+                return response
+
+            return answer
+
+    return Door
+
+
+async def _answered(
+    context: Context, request: Request, required: Needs, handle: Handler, credential: Credential
+) -> Response:
+    """Let the caller in and answer, or give the answer of the first time."""
+    visit = visit_of(request)
+    if required.when is not When.NEVER:
+        with visit.span("auth"):
+            await to_thread.run_sync(_admit, context, request, required, credential)
+    limits = context.limits
+    max_bytes = required.max_body_bytes or limits.max_body_bytes
+    receive = bounded(request, max_bytes=max_bytes, max_s=limits.max_body_s)
+    inner = Request(request.scope, receive)
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method != "POST" or visit.caller is None:
+        return await handle(inner)
+    return await _once(context, inner, handle, key, visit.caller)
+
+
+def _admit(context: Context, request: Request, required: Needs, credential: Credential) -> None:
+    """Find out who asks, and count the call; blocks on the database."""
+    visit = visit_of(request)
+    visit.caller = _caller(context, request, required, credential(request))
+    if visit.caller is None or required.scope is None:
+        return
+    if required.scope not in visit.caller.scopes:
+        raise MissingScope(required.scope)
+    if required.bucket is not None:
+        visit.rate = context.desk.rates.admit(visit.caller, required.bucket)
+
+
+def _caller(context: Context, request: Request, required: Needs, credential: str | None) -> Caller | None:
+    """Give the caller; None only where the route can do without.
+
+    Raises:
+        InvalidCredentials: what was presented is not valid, in whatever mode the server is.
+        MissingCredentials: nothing was presented, and it is needed.
+        OriginRefused: no key is needed from this machine's programs, and this is none of them.
+    """
+    callers = context.desk.callers
+    if credential is not None:
+        return callers.authenticate(credential)
+    is_exempt = context.is_loopback and required.when is not When.ALWAYS
+    if context.is_loopback and (is_exempt or not callers.has_people()):
+        check_local(request)
+        return callers.local()
+    if required.when is When.FOR_MORE:
+        return None
+    raise MissingCredentials
+
+
+async def _once(context: Context, request: Request, handle: Handler, key: str, caller: Caller) -> Response:
+    """Answer a call with an idempotency key: the first time by doing it, then by saying it again."""
+    if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
+        message = f"Idempotency-Key: expected 1 to {MAX_IDEMPOTENCY_KEY} printable characters"
+        raise InvalidRequest(message, param="Idempotency-Key")
+    body = await request.body()
+    replays = context.desk.replays
+    fingerprint = _fingerprint(request, body)
+    found = await to_thread.run_sync(replays.begin, caller.user_id, key, fingerprint)
+    if found is not None:
+        return Response(found.body, found.status, {**found.headers, "Idempotent-Replayed": "true"})
+    # The same content under the same key is paid once, even when its answer was lost with the server.
+    visit_of(request).call_id = f"key:{key[:64]}:{fingerprint}"
+    answer: Replay | None = None
+    try:
+        response = await handle(Request(request.scope, again(body)))
+        answer = _replay(response)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(replays.end, caller.user_id, key, answer)
+    return response
+
+
+def _fingerprint(request: Request, body: bytes) -> str:
+    """Tell calls apart by all that makes them: method, path, query, kind and bytes."""
+    head = (request.method, request.url.path, request.url.query, request.headers.get("content-type", ""))
+    digest = hashlib.sha256("\n".join(head).encode())
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def _replay(response: Response) -> Replay | None:
+    """Give what can be said again of an answer; None when the call should rather be made again."""
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status_code in _NOT_KEPT:
+        return None
+    kept = {name: response.headers[name] for name in ("content-type", "location") if name in response.headers}
+    return Replay(response.status_code, kept, bytes(response.body))
+
+
+def _problem(error: Exception, path: str) -> Problem:
+    """Say in the one vocabulary what went wrong."""
+    match error:
+        case OkapiaError():
+            return Problem.of(error)
+        case RefusedImage():
+            return Problem.of(error.failure)
+        case RequestValidationError():
+            return Problem.of_validation(error)
+        case HTTPException(__cause__=OkapiaError() as cause):  # met while FastAPI read the body
+            return Problem.of(cause)
+        case HTTPException():
+            return Problem(HTTPStatus(error.status_code), "invalid_request", str(error.detail))
+        case _:
+            _log.error("route_crashed", path=path, exc_info=error)
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            return Problem(status, "internal_error", "this request met a fault in Okapia")
+
+
+def _documented(required: Needs) -> dict[str, object]:
+    """Say in the OpenAPI document what a route needs."""
+    if required.scope is None:
+        return {"security": []}
+    return {"x-required-scope": required.scope.value, "security": [{"apiKey": []}]}

@@ -1,0 +1,127 @@
+"""Sending what the outbox holds, in threads of its own."""
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from threading import Event, Thread
+from time import perf_counter
+
+import structlog
+
+from okapia.database.engine import Database
+from okapia.domain.clock import Clock, utc_now
+from okapia.domain.errors import DatabaseUnavailable, OkapiaError
+from okapia.storage.post import Posted
+from okapia.storage.secrets import Sealed, Vault
+from okapia.webhooks.deliveries import Attempt
+from okapia.webhooks.queue import Claimed, DeliveryQueue
+from okapia.webhooks.signatures import signed_headers
+
+_log = structlog.get_logger(__name__)
+
+IDLE_S = 1.0
+"""How long a worker waits before it looks again whether something is due."""
+
+Post = Callable[[str, bytes, Mapping[str, str]], Posted]
+"""Sends a body with headers to a URL (`okapia.storage.post.GuardedPoster.post`)."""
+
+
+class Courier:
+    """Sends due deliveries until it is stopped; any number of processes may have one.
+
+    A receiver may get a delivery again, with the same `webhook-id`, when a process ends while it sends.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        vault: Vault,
+        post: Post,
+        instance_id: str,
+        clock: Clock = utc_now,
+        jitter: Callable[[], float] = random.random,
+        workers: int = 4,
+    ) -> None:
+        """Send with `post` from so many threads once `start` is called.
+
+        Args:
+            jitter: 0..1, another one at each call.
+        """
+        self._database = database
+        self._queue = DeliveryQueue(instance_id=instance_id, clock=clock)
+        self._vault = vault
+        self._post = post
+        self._clock = clock
+        self._jitter = jitter
+        self._stopping = Event()
+        self._threads = [Thread(target=self._work, name=f"okapia-courier-{n}") for n in range(workers)]
+
+    def start(self) -> None:
+        """Begin to send, in the background."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being sent (15 s at most) and begin nothing new."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def deliver_next(self) -> bool:
+        """Send one delivery that is due, now and in the caller's thread; False when there is none.
+
+        Raises:
+            DatabaseUnavailable: nothing was sent, or the courier was stopped before it could be noted.
+        """
+        claimed = self._claim()
+        if claimed is None:
+            return False
+        self._settle(claimed, self._attempt(claimed))
+        return True
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self.deliver_next():
+                    continue
+            except DatabaseUnavailable:
+                _log.warning("webhooks_wait_for_database")
+            except Exception:  # noqa: BLE001 - a worker's loop: whatever happens, it goes on
+                _log.exception("courier_crashed")
+            self._stopping.wait(IDLE_S)
+
+    def _claim(self) -> Claimed | None:
+        with self._database.read() as connection:
+            if not self._queue.is_due(connection):
+                return None
+        with self._database.write() as connection:
+            return self._queue.claim(connection)
+
+    def _attempt(self, claimed: Claimed) -> Attempt:
+        """Send, and give what came of it, whatever that is."""
+        at, started = self._clock(), perf_counter()
+        try:
+            posted = self._sent(claimed, at)
+        except OkapiaError as error:
+            posted = Posted(None, str(error))
+        except Exception:  # noqa: BLE001 - a claimed delivery must not stay so for ever
+            _log.exception("webhook_crashed", delivery=claimed.id)
+            posted = Posted(None, "sending met a fault in Okapia")
+        return Attempt(at, posted.status, posted.error, round((perf_counter() - started) * 1000))
+
+    def _sent(self, claimed: Claimed, at: datetime) -> Posted:
+        sealed = (Sealed(secret.decode()) for secret in claimed.sealed_secrets)
+        valid = [self._vault.open(secret, owner=claimed.endpoint_id) for secret in sealed]
+        headers = signed_headers(valid, event_id=claimed.event_id, at=at, body=claimed.body)
+        return self._post(claimed.url, claimed.body, headers)
+
+    def _settle(self, claimed: Claimed, attempt: Attempt) -> None:
+        """Note an attempt; while the database does not answer, again and again until the courier stops."""
+        while True:
+            try:
+                with self._database.write() as connection:
+                    return self._queue.settle(connection, claimed, attempt, jitter=self._jitter())
+            except DatabaseUnavailable:
+                if self._stopping.wait(IDLE_S):
+                    raise
