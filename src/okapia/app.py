@@ -5,6 +5,7 @@ Only this file knows everything.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,7 +33,9 @@ from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Models, Service, Species
 from okapia.service.desk import Desk, DeskOptions
 from okapia.settings import Settings
+from okapia.vision.budget import MOST_BYTES_PER_PIXEL, ORDINARY_BYTES, DecodeBudget
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
+from okapia.vision.header import FORMATS
 from okapia.web.context import Context, Limits, refuse_source
 from okapia.web.middleware import install
 
@@ -65,12 +68,15 @@ def _device(settings: Settings, hardware: Hardware) -> Device:
     return take_device(asked, hardware=hardware)
 
 
-def decode_policy(settings: Settings) -> DecodePolicy:
-    """Say how pictures are decoded."""
+def decode_policy(settings: Settings, *, workers: int = 1, formats: tuple[str, ...] = FORMATS) -> DecodePolicy:
+    """Say how pictures of these formats are decoded, and make room for them."""
+    largest = settings.max_pixels * MOST_BYTES_PER_PIXEL
     return DecodePolicy(
         max_pixels=settings.max_pixels,
         truncated=Truncated(settings.truncated),
         scaling=Scaling(settings.scaling),
+        formats=formats,
+        budget=DecodeBudget(settings.max_decoded_bytes or largest + workers * ORDINARY_BYTES),
     )
 
 
@@ -89,20 +95,23 @@ def build_registry(settings: Settings, load: Load) -> Registry:
     )
 
 
-def build_service(settings: Settings) -> Service:
-    """Put the objects below HTTP together. Loads no model; close the service when done."""
+def build_service(settings: Settings, *, formats: tuple[str, ...] = FORMATS) -> Service:
+    """Put the objects below HTTP together. Loads no model; close the service when done.
+
+    Args:
+        formats: that pictures may have; a server takes those of `http_formats`.
+    """
     load = Load()
-    policy = decode_policy(settings)
     registry = build_registry(settings, load)
+    workers = _workers(settings, registry.device)
+    policy = decode_policy(settings, workers=workers, formats=formats)
     ranges = RangeFiles(settings.geofence, settings.species_list)
     assembler = Assembler(registry, policy=policy, ranges=ranges)
     models = Models(registry, assembler=assembler, profiles=settings.profiles)
     return Service(
         models=models,
         species=Species(models, home=settings.home),
-        scheduler=Scheduler(
-            workers=_workers(settings, registry.device), depth=settings.queue_depth, load=load
-        ),
+        scheduler=Scheduler(workers=workers, depth=settings.queue_depth, load=load),
         policy=policy,
         deadline_s=settings.deadline_s,
     )
@@ -152,11 +161,12 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
     )
     install(app, allowed_hosts=settings.allowed_hosts, cors_origins=settings.cors_origins)
     app.mount(DOCS_ASSETS, StaticFiles(directory=_DOCS_FILES))
-    owners: dict[tuple[str, str], str] = {}
+    claims: Claims = {}
+    app.state.claims = claims
     for dialect in discover():
         router = dialect.build(context)
         for prefix in ("", *dialect.also_under):
-            claim(router, dialect.name, owners, prefix=prefix)
+            claim(router, dialect.name, claims, prefix=prefix)
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     return app
 
@@ -216,16 +226,36 @@ def _source_reader(settings: Settings) -> Callable[[str], bytes]:
     )
 
 
-def claim(router: APIRouter, name: str, owners: dict[tuple[str, str], str], *, prefix: str = "") -> None:
-    """Note which dialect owns which method and path below a prefix; two owners stop the start."""
+Endpoint = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who answers a method and a path."""
+
+    dialect: str
+    endpoint: Endpoint
+
+
+Claims = dict[tuple[str, str], Claim]
+"""By method and path; `app.state.claims` has those of all dialects."""
+
+
+def claim(router: APIRouter, name: str, claims: Claims, *, prefix: str = "") -> None:
+    """Note which dialect owns which method and path below a prefix.
+
+    Raises:
+        InvalidSettings: another dialect owns one already, or a router lies within the router, where its
+            routes cannot be seen.
+    """
     for route in router.routes:
         if not isinstance(route, APIRoute):
-            continue
+            raise InvalidSettings(f"the dialect {name} has something else than a plain route: {route}")
         for method in sorted(route.methods or ()):
             path = prefix + route.path
-            owner = owners.setdefault((method, path), name)
-            if owner != name:
-                raise InvalidSettings(f"{method} {path} is claimed by {owner} and by {name}")
+            owner = claims.setdefault((method, path), Claim(name, route.endpoint))
+            if owner.dialect != name:
+                raise InvalidSettings(f"{method} {path} is claimed by {owner.dialect} and by {name}")
 
 
 def _lifespan(context: Context) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

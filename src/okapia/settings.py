@@ -19,6 +19,7 @@ from okapia.domain.models import ModelChoice
 from okapia.models.devices import DEVICE_PATTERN
 
 MB = 1_000_000
+ImageFormat = Literal["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"]
 LOOPBACK = "127.0.0.1"
 
 
@@ -64,6 +65,9 @@ class Settings(BaseSettings):
         threshold: least confidence, 0.01..0.99, of a box that counts as found.
         scaling: `fast` decodes JPEG at a reduced scale, `exact` in full.
         truncated: what to do with files that end too early: `use` what decodes, or `refuse`.
+        max_decoded_bytes: that pictures may take in memory together; 0 means what the largest one takes, and
+            an ordinary one a worker.
+        http_formats: what callers of the server may send; files and folders may have all that are read.
         max_body_bytes, max_image_bytes: of a request, and of the pictures in it.
         max_filter_batch_bytes: of a `batch-filter` request, where it is less than that.
         max_job_bytes: of a job's picture.
@@ -116,6 +120,8 @@ class Settings(BaseSettings):
     scaling: Literal["fast", "exact"] = "fast"
     truncated: Literal["use", "refuse"] = "use"
     max_pixels: Annotated[int, Field(gt=0)] = 120 * MB
+    max_decoded_bytes: Annotated[int, Field(ge=0)] = 0
+    http_formats: Annotated[tuple[ImageFormat, ...], Field(min_length=1)] = ("JPEG", "PNG", "WEBP", "BMP")
     max_body_bytes: Annotated[int, Field(gt=0)] = 20 * MB
     max_image_bytes: Annotated[int, Field(gt=0)] = 10 * MB
     max_filter_batch_bytes: Annotated[int, Field(gt=0)] | None = None

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import APIRouter
 
-from okapia.app import claim
+from okapia.app import Claims, claim
 from okapia.dialects.base import discover
 from okapia.domain.errors import InvalidSettings
 
@@ -17,23 +17,24 @@ def router(path: str) -> APIRouter:
 def test_the_dialects_of_this_version() -> None:
     names = [dialect.name for dialect in discover()]
 
-    ours = ["models", "operations", "species"]
+    ours = ["keys", "models", "operations", "species", "webhooks"]
     assert sorted({*names} - {*ours}) == ["animaldetect", "atlas", "speciesnet"]
     assert {*ours} <= {*names}
 
 
 def test_two_dialects_with_one_path_stop_the_start_with_both_named() -> None:
-    owners: dict[tuple[str, str], str] = {}
-    claim(router("/v1/detect"), "first", owners)
+    claims: Claims = {}
+    claim(router("/v1/detect"), "first", claims)
 
     with pytest.raises(InvalidSettings, match="first and by second"):
-        claim(router("/v1/detect"), "second", owners)
+        claim(router("/v1/detect"), "second", claims)
 
 
 def test_two_dialects_with_different_paths_live_together() -> None:
-    owners: dict[tuple[str, str], str] = {}
+    claims: Claims = {}
 
-    claim(router("/v1/detect"), "first", owners)
-    claim(router("/detect"), "second", owners)
+    claim(router("/v1/detect"), "first", claims)
+    claim(router("/detect"), "second", claims)
 
+    owners = {where: claim.dialect for where, claim in claims.items()}
     assert owners == {("POST", "/v1/detect"): "first", ("POST", "/detect"): "second"}

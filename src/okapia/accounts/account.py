@@ -36,9 +36,13 @@ class Account:
         return account, [granted(Pool.INCLUDED, account.left.included, reference=reference)]
 
     @property
+    def is_unlimited(self) -> bool:
+        return self.plan.included is None
+
+    @property
     def available(self) -> int:
         """Credits that could be spent now; `MAX_CREDITS` on a plan without end."""
-        if self.plan.included is None:
+        if self.is_unlimited:
             return MAX_CREDITS
         grace_to_open = self.plan.grace if self.grace_ends_at is None else 0
         return min(self.left.total + grace_to_open, MAX_CREDITS)
@@ -65,7 +69,7 @@ class Account:
         return new, entries
 
     def on_plan(self, plan: Plan, *, included_before: int) -> Changed:
-        """Change the plan: a larger one gives the difference at once, a smaller one less from the next period.
+        """Change the plan: a larger one gives the difference at once, a smaller one less in the next period.
 
         Args:
             included_before: credits that were granted as included in this period.
@@ -78,23 +82,23 @@ class Account:
         account = replace(self, plan=plan, left=self.left + Pools(included=more))
         return account, [granted(Pool.INCLUDED, more, reference=reference)]
 
-    def topped_up(self, credits: int, *, reference: str, note: str) -> Changed:
-        left = self.left + Pools(top_up=credits)
-        return replace(self, left=left), [granted(Pool.TOP_UP, credits, reference=reference, note=note)]
+    def topped_up(self, amount: int, *, reference: str, note: str) -> Changed:
+        left = self.left + Pools(top_up=amount)
+        return replace(self, left=left), [granted(Pool.TOP_UP, amount, reference=reference, note=note)]
 
-    def draw(self, credits: int, *, reference: str, now: datetime) -> tuple["Account", Pools, list[Entry]]:
-        """Take credits out; gives from where, too.
+    def draw(self, amount: int, *, reference: str, now: datetime) -> tuple["Account", Pools, list[Entry]]:
+        """Take credits out; gives from which pools, too.
 
         Raises:
             CreditsSpent: there are fewer.
         """
-        if self.plan.included is None:
-            taken = Pools(unlimited=credits)
+        if self.is_unlimited:
+            taken = Pools(unlimited=amount)
             return self, taken, held(taken, reference=reference)
-        if credits > self.available:
-            raise CreditsSpent(needed=credits, available=self.available)
-        account, entries = (self, []) if credits <= self.left.total else self._with_grace(now)
-        taken = account.left.first(credits)
+        if amount > self.available:
+            raise CreditsSpent(needed=amount, available=self.available)
+        account, entries = (self, []) if amount <= self.left.total else self._with_grace(now)
+        taken = account.left.first(amount)
         return replace(account, left=account.left - taken), taken, entries + held(taken, reference=reference)
 
     def give_back(self, amounts: Pools, *, reference: str, since: datetime, now: datetime) -> Changed:

@@ -70,7 +70,7 @@ class Login:
 class Credentials:
     """Reads users and keys for the calls; safe to use from several threads.
 
-    `of_key` and `of_token` raise `InvalidSettings` for an account on a plan that is not among `plans` any more.
+    `of_key` and `of_token` raise `InvalidSettings` for an account on a plan that is not there any more.
     """
 
     def __init__(self, *, plans: Mapping[str, Plan], clock: Clock = utc_now) -> None:

@@ -27,6 +27,7 @@ from okapia.domain.errors import InvalidRequest, InvalidSettings, NotFound
 
 MAX_REFERENCE = 240
 """Characters of a reference; its column has room for the number of the attempt as well."""
+MAX_NOTE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,30 +83,33 @@ class Ledger:
         return self.balance(connection, user_id)
 
     def grant(
-        self, connection: Connection, user_id: str, *, credits: int, reference: str, note: str = ""
+        self, connection: Connection, user_id: str, *, amount: int, reference: str, note: str = ""
     ) -> Balance:
         """Add top-up credits, which do not expire; once for each reference.
 
         Raises:
-            InvalidRequest: they are fewer than 1 or more than an account holds, the reference is too long,
-                or it was used for another amount.
+            InvalidRequest: they are fewer than 1 or more than an account holds, reference or note is too long,
+                or the reference was used for another amount.
         """
-        if credits < 1:
-            raise InvalidRequest(f"expected at least 1 credit, got {credits}", param="credits")
+        if amount < 1:
+            raise InvalidRequest(f"expected at least 1 credit, got {amount}", param="credits")
+        if len(note) > MAX_NOTE:
+            raise InvalidRequest(f"expected a note of at most {MAX_NOTE} characters", param="note")
         _check_reference(reference)
         now = self._clock()
         account = self._locked(connection, user_id, now)
         entries = rows.entries_of(connection, user_id, reference)
         before = [e.credits for e in entries if e.kind is Kind.GRANT and e.pool is Pool.TOP_UP]
-        if not before:
-            if account.left.top_up + credits > MAX_CREDITS:
-                raise InvalidRequest(f"an account holds at most {MAX_CREDITS} top-up credits", param="credits")
-            changed = account.topped_up(credits, reference=reference, note=note)
-            self._change(connection, user_id, account, changed, now=now)
-        elif before != [credits]:
+        if before and before != [amount]:
             raise InvalidRequest(
-                f"the reference {reference!r} was used for {before[0]} credits, got {credits}", param="reference"
+                f"the reference {reference!r} was used for {before[0]} credits, got {amount}",
+                param="reference",
             )
+        if account.left.top_up + amount > MAX_CREDITS:
+            raise InvalidRequest(f"at most {MAX_CREDITS} top-up credits fit in an account", param="credits")
+        if not before:
+            changed = account.topped_up(amount, reference=reference, note=note)
+            self._change(connection, user_id, account, changed, now=now)
         return self.balance(connection, user_id)
 
     def balance(self, connection: Connection, user_id: str) -> Balance:
@@ -206,18 +210,21 @@ class Ledger:
             raise NotFound(f"no account of a user {user_id!r}")
         plan = self._plans.get(row.plan)
         if plan is None:
-            raise InvalidSettings(f"plans: an account is on the plan {row.plan!r}, which is not there any more")
+            raise InvalidSettings(
+                f"plans: an account is on the plan {row.plan!r}, which is not there any more"
+            )
         period = Period(row.period_started_at, row.period_ends_at)
         return Account(plan, period, row.grace_expires_at, Pools(row.included, row.top_up, row.grace))
 
     def _up_to_date(self, connection: Connection, user_id: str, account: Account, now: datetime) -> Changed:
         """Begin the period that `now` is in and end grace: nothing happens to accounts between calls."""
+        if (
+            account.period.starts_at == account.period.ends_at
+        ):  # the local user's, made by the first migration
+            return Account.opened(account.plan, now)
         if now < account.period.ends_at:
             return account.at(now)
-        opened_at = rows.opened_at(connection, user_id)
-        if opened_at is None:  # the local user's, which the first migration made
-            return Account.opened(account.plan, now)
-        return account.renewed(period_at(opened_at, now))
+        return account.renewed(period_at(rows.opened_at(connection, user_id), now))
 
     def _change(
         self,
@@ -244,7 +251,8 @@ class Ledger:
 def _check_reference(reference: str) -> None:
     if not 1 <= len(reference) <= MAX_REFERENCE:
         raise InvalidRequest(
-            f"expected a reference of 1 to {MAX_REFERENCE} characters, got {len(reference)}", param="reference"
+            f"expected a reference of 1 to {MAX_REFERENCE} characters, got {len(reference)}",
+            param="reference",
         )
 
 

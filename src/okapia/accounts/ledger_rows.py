@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, String, bindparam, delete, func, insert, select, update
 
 from okapia.accounts.account import Account
 from okapia.accounts.pools import Entry, Kind, Pool, Pools
 from okapia.database.tables import billing, credit_entries, open_holds
 
-_USER, _REFERENCE, _INSTANCE = bindparam("of_user"), bindparam("of_reference"), bindparam("of_instance")
+_USER = bindparam("of_user", type_=String)
+_REFERENCE = bindparam("of_reference", type_=String)
+_INSTANCE = bindparam("of_instance", type_=String)
 
 _OF_ACCOUNT = billing.c.user_id == _USER
 _ACCOUNT = select(billing).where(_OF_ACCOUNT)
@@ -124,17 +126,18 @@ def add_entries(
 def entries_of(connection: Connection, user_id: str, reference: str) -> list[Entry]:
     """Give the entries of one reference, without their notes."""
     rows = connection.execute(_ENTRIES, {"of_user": user_id, "of_reference": reference})
-    return [Entry(Kind(kind), Pool(pool), reference, credits, images) for kind, pool, credits, images in rows]
+    return [Entry(Kind(kind), Pool(pool), reference, moved, images) for kind, pool, moved, images in rows]
 
 
-def opened_at(connection: Connection, user_id: str) -> datetime | None:
-    """Give the time of an account's first entry; None while it has none."""
-    return connection.execute(_OPENED_AT, {"of_user": user_id}).scalar_one()
+def opened_at(connection: Connection, user_id: str) -> datetime:
+    """Give the time of an account's first entry."""
+    at: datetime = connection.execute(_OPENED_AT, {"of_user": user_id}).scalar_one()
+    return at
 
 
 def granted_since(connection: Connection, user_id: str, since: datetime) -> dict[Pool, int]:
     rows = connection.execute(_GRANTED, {"of_user": user_id, "since": since})
-    return {Pool(pool): int(credits) for pool, credits in rows}
+    return {Pool(pool): int(total) for pool, total in rows}
 
 
 # --- open holds -------------------------------------------------------------------------

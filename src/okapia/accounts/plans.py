@@ -4,7 +4,7 @@ Rates are the vendor's. Which credits its plans include is not public: those num
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from okapia.domain.callers import Plan, Rates
@@ -55,7 +55,9 @@ def _plan(name: str, fields: Mapping[str, object]) -> Plan:
     where = f"plans.{name}"
     _check_names(where, fields, _READ)
     if name not in PLANS and "included" not in fields:
-        raise InvalidSettings(f"{where}.included: expected a number of credits or {_ENDLESS!r}, it is missing")
+        raise InvalidSettings(
+            f"{where}.included: expected a number of credits or {_ENDLESS!r}, it is missing"
+        )
     plan = PLANS.get(name, Plan(name))
     for field, value in fields.items():
         plan = _READ[field](plan, value, f"{where}.{field}")
@@ -97,7 +99,7 @@ _READ: Mapping[str, Callable[[Plan, object, str], Plan]] = {
 }
 
 
-def _check_names(where: str, fields: Mapping[str, object], known: "Mapping[str, object] | tuple[str, ...]") -> None:
+def _check_names(where: str, fields: Mapping[str, object], known: Collection[str]) -> None:
     unknown = [name for name in fields if name not in known]
     if unknown:
         raise InvalidSettings(f"{where}: expected some of {', '.join(known)}, got {unknown[0]!r}")

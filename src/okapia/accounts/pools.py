@@ -68,12 +68,12 @@ class Pools:
             self.unlimited - other.unlimited,
         )
 
-    def first(self, credits: int) -> "Pools":
-        """Give the part that is drawn first: `credits` in all, or everything where there are fewer."""
-        included = min(credits, self.included)
-        top_up = min(credits - included, self.top_up)
-        grace = min(credits - included - top_up, self.grace)
-        return Pools(included, top_up, grace, min(credits - included - top_up - grace, self.unlimited))
+    def first(self, amount: int) -> "Pools":
+        """Give the part that is drawn first: `amount` in all, or everything where there is less."""
+        included = min(amount, self.included)
+        top_up = min(amount - included, self.top_up)
+        grace = min(amount - included - top_up, self.grace)
+        return Pools(included, top_up, grace, min(amount - included - top_up - grace, self.unlimited))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ class Entry:
     note: str = ""
 
 
-def granted(pool: Pool, credits: int, *, reference: str, note: str = "") -> Entry:
-    return Entry(Kind.GRANT, pool, reference, credits, note=note)
+def granted(pool: Pool, amount: int, *, reference: str, note: str = "") -> Entry:
+    return Entry(Kind.GRANT, pool, reference, amount, note=note)
 
 
 def held(amounts: Pools, *, reference: str) -> list[Entry]:

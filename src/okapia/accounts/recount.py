@@ -33,12 +33,14 @@ def check(connection: Connection) -> list[Discrepancy]:
 def _sums(connection: Connection) -> Iterator[Discrepancy]:
     """Compare what each account says is left with the sums of its entries."""
     query = select(_e.user_id, _e.pool, func.sum(_e.credits)).group_by(_e.user_id, _e.pool)
-    sums = {(user_id, pool): int(credits) for user_id, pool, credits in connection.execute(query)}
+    sums = {(user_id, pool): int(total) for user_id, pool, total in connection.execute(query)}
     for row in connection.execute(select(billing)).mappings():
         for pool in _FILLED:
             counted = sums.pop((row["user_id"], pool), 0)
             if row[pool] != counted:
-                yield Discrepancy(row["user_id"], f"{pool}: {row[pool]} left, its entries add up to {counted}")
+                yield Discrepancy(
+                    row["user_id"], f"{pool}: {row[pool]} left, its entries add up to {counted}"
+                )
     for (user_id, pool), counted in sums.items():
         if counted or pool != Pool.UNLIMITED:
             yield Discrepancy(user_id, f"{pool}: entries of {counted} credits, and no such pool")

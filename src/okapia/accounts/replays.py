@@ -3,16 +3,18 @@
 After draft-ietf-httpapi-idempotency-key-header-07; kept for a day, as Stripe does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from okapia.database.engine import Database
 from okapia.database.tables import idempotent_calls as calls
 from okapia.domain.clock import Clock, utc_now
 from okapia.domain.refusals import CallDiffers, CallInFlight
+from okapia.storage.secrets import Sealed, Vault
 
 KEPT = timedelta(hours=24)
 
@@ -33,8 +35,10 @@ class Replay:
 class Replays:
     """Remembers calls by the user and their key; safe to use from several threads and processes."""
 
-    def __init__(self, database: Database, *, instance_id: str, clock: Clock = utc_now) -> None:
+    def __init__(self, database: Database, *, vault: Vault, instance_id: str, clock: Clock = utc_now) -> None:
+        """Keep answers with `Cache-Control: no-store` (new keys, say) only as `vault` seals them."""
         self._database = database
+        self._vault = vault
         self._instance_id = instance_id
         self._clock = clock
 
@@ -56,7 +60,7 @@ class Replays:
             raise CallDiffers
         if found.status is None:
             raise CallInFlight
-        return Replay(found.status, found.headers, found.body)
+        return Replay(found.status, found.headers, self._opened(found, owner=f"{user_id} {key}"))
 
     def end(self, user_id: str, key: str, answer: Replay | None) -> None:
         """Keep the answer to a call that began; without one, the call may be made again."""
@@ -65,7 +69,8 @@ class Replays:
             if answer is None:
                 connection.execute(delete(calls).where(mine))
                 return
-            values = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+            body = self._sealed(answer, owner=f"{user_id} {key}")
+            values = {"status": answer.status, "headers": answer.headers, "body": body}
             connection.execute(update(calls).where(mine).values(values))
 
     def release(self, connection: Connection, instance_id: str) -> int:
@@ -76,6 +81,17 @@ class Replays:
     def sweep(self, connection: Connection) -> int:
         """Forget what is older than a day; gives how many."""
         return connection.execute(delete(calls).where(calls.c.expires_at <= self._clock())).rowcount
+
+    def _sealed(self, answer: Replay, *, owner: str) -> bytes:
+        if not _is_secret(answer.headers):
+            return answer.body
+        return self._vault.seal(answer.body.decode(), owner=owner).encode()
+
+    def _opened(self, row: Row[tuple[object, ...]], *, owner: str) -> bytes:
+        body: bytes = row.body
+        if not _is_secret(row.headers):
+            return body
+        return self._vault.open(Sealed(body.decode()), owner=owner).encode()
 
     def _note(self, connection: Connection, user_id: str, key: str, fingerprint: str) -> bool:
         """Write the call down; gives False when it is written already."""
@@ -88,6 +104,10 @@ class Replays:
         except IntegrityError:
             return False
         return True
+
+
+def _is_secret(headers: Mapping[str, str]) -> bool:
+    return "no-store" in headers.get("cache-control", "")
 
 
 def _call(user_id: str, key: str) -> ColumnElement[bool]:

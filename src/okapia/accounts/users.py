@@ -21,9 +21,7 @@ MAX_NAME = 64
 # The local user owns what a server without accounts does.
 _IS_PERSON = users.c.id != LOCAL_USER_ID
 _PEOPLE = (
-    select(users, billing.c.plan)
-    .join_from(users, billing, billing.c.user_id == users.c.id)
-    .where(_IS_PERSON)
+    select(users, billing.c.plan).join_from(users, billing, billing.c.user_id == users.c.id).where(_IS_PERSON)
 )
 _ACTIVE_ADMINS = (
     select(users.c.id)

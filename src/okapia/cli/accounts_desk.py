@@ -9,11 +9,11 @@ import orjson
 from okapia.accounts.audit import Audit
 from okapia.accounts.keys import ApiKeys
 from okapia.accounts.ledger import Ledger
-from okapia.accounts.plans import PLANS
+from okapia.accounts.plans import parse_plans
 from okapia.accounts.users import Users
 from okapia.cli.logs import configure_logs
 from okapia.database.engine import Database
-from okapia.database.migrate import upgrade
+from okapia.database.opening import open_database
 from okapia.settings import Settings, load_settings
 
 
@@ -47,12 +47,10 @@ def open_desk() -> Iterator[Accounts]:
 
 def open_accounts(settings: Settings) -> Accounts:
     """Open the database and bring it to the tables of this version; makes it when there is none."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    database = Database.open_file(settings.home / "okapia.db")
-    upgrade(database)
+    database = open_database(settings.home, settings.database)
     audit = Audit()
-    # Nothing is held here: the id of a process is of no use.
-    ledger = Ledger(plans=PLANS, instance_id="")
+    # Nothing is held here, so that no process has to be named.
+    ledger = Ledger(plans=parse_plans(settings.plans), instance_id="")
     return Accounts(
         database=database,
         users=Users(ledger=ledger, audit=audit),

@@ -24,15 +24,15 @@ class Made:
 
     made: NewKey
 
-    def as_json(self) -> str:
-        return as_json({"key": self.made.text, **_facts(self.made.key)})
+    def print_json(self) -> None:
+        typer.echo(as_json({"key": self.made.text, **_facts(self.made.key)}))
 
-    def as_text(self) -> str:
-        """The key alone, so that a shell can keep it; what else there is to say goes to standard error."""
+    def print_text(self) -> None:
+        """Print the key alone, for a shell to keep; what else there is to say goes to standard error."""
         key = self.made.key
         end = "never ends" if key.ends_at is None else f"ends {minute(key.ends_at)} UTC"
         typer.echo(f"key {key.id} of {key.user_name}, {end}; it is shown this once, so keep it:", err=True)
-        return self.made.text
+        typer.echo(self.made.text)
 
 
 def create(

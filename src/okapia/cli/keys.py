@@ -30,7 +30,10 @@ def create(
     from okapia.cli import key_desk
 
     made = key_desk.create(name, user=user, scopes=scopes, expires=expires, per_minute=per_minute)
-    typer.echo(made.as_json() if json else made.as_text())
+    if json:
+        made.print_json()
+    else:
+        made.print_text()
 
 
 @app.command("list")
@@ -60,4 +63,7 @@ def rotate(
     from okapia.cli import key_desk
 
     made = key_desk.rotate(key_id, overlap=overlap)
-    typer.echo(made.as_json() if json else made.as_text())
+    if json:
+        made.print_json()
+    else:
+        made.print_text()

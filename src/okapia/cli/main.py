@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from okapia import __version__
-from okapia.cli import cameras, doctor, models, run, samples, serve, species, speciesnet
+from okapia.cli import audit, cameras, doctor, keys, models, run, samples, serve, species, speciesnet, users
 from okapia.domain.errors import OkapiaError
 
 USAGE = 2
@@ -24,10 +24,13 @@ app.command()(serve.serve)
 app.command()(doctor.doctor)
 app.command()(samples.samples)
 app.command()(cameras.cameras)
+app.command()(audit.audit)
 app.add_typer(models.app, name="models", help="Get, list and check the networks.")
 app.add_typer(species.taxa, name="taxa")
 app.add_typer(species.geofence, name="geofence")
 app.add_typer(speciesnet.app, name="speciesnet")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback(invoke_without_command=True)

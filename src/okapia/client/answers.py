@@ -185,7 +185,7 @@ class SavedAnswer(Answer):
     """An answer of before, whichever call gave it: annotations, detections or results.
 
     Attributes:
-        status: `success`, or where the job stands that has no answer.
+        status: `success`, `error`, or where the job stands whose answer it will be.
         endpoint: the path that was called.
         error: why there is no answer.
     """

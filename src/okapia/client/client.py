@@ -16,7 +16,7 @@ from okapia.client.answers import (
     ScannedText,
 )
 from okapia.client.batches import BatchCall
-from okapia.client.connection import Connection
+from okapia.client.connection import Connection, at
 from okapia.client.images import Image, read_picture
 from okapia.client.jobs import Jobs
 from okapia.client.options import DEFAULTS, Field, Options
@@ -108,7 +108,7 @@ class Okapia:
         Args:
             idempotency_key: of your own, for a program that may start again before it has the answer.
         """
-        path = f"/v1/detect{_SUFFIX[profile]}"
+        path = at(f"detect{_SUFFIX[profile]}")
         return read(DetectAnswer, self._post_one(path, image, options.fields(), idempotency_key))
 
     def filter(
@@ -120,7 +120,7 @@ class Okapia:
         idempotency_key: str | None = None,
     ) -> FilterAnswer:
         """Find the animals, people and vehicles of a picture, without species."""
-        path = f"/v1/filter{_SUFFIX[profile]}"
+        path = at(f"filter{_SUFFIX[profile]}")
         return read(FilterAnswer, self._post_one(path, image, options.fields(), idempotency_key))
 
     def detect_url(
@@ -128,7 +128,7 @@ class Okapia:
     ) -> DetectAnswer:
         """Do as `detect` does with a picture that the server fetches, where its operator lets it."""
         asked = {"url": url, **options.fields()}
-        reply = self._connection.post("/v1/detect-url", asked, idempotency_key=idempotency_key)
+        reply = self._connection.post(at("detect-url"), asked, idempotency_key=idempotency_key)
         return read(DetectAnswer, reply.document)
 
     def batch_detect(
@@ -139,19 +139,19 @@ class Okapia:
         They are read and sent, up to ten and 10 MB at a time, as the items are asked for. One that cannot be
         decoded has an `error` in place of its answer, and costs nothing.
         """
-        call = BatchCall(self._connection, f"/v1/batch-detect{_SUFFIX[profile]}", DetectItem, options)
+        call = BatchCall(self._connection, at(f"batch-detect{_SUFFIX[profile]}"), DetectItem, options)
         return call.items(images)
 
     def batch_filter(
         self, images: Iterable[Image], options: Options = DEFAULTS, *, profile: Profile = "wild"
     ) -> Iterator[FilterItem]:
         """Do as `filter` does with any number of pictures, as `batch_detect` does."""
-        call = BatchCall(self._connection, f"/v1/batch-filter{_SUFFIX[profile]}", FilterItem, options)
+        call = BatchCall(self._connection, at(f"batch-filter{_SUFFIX[profile]}"), FilterItem, options)
         return call.items(images)
 
     def scan_text(self, image: Image, *, idempotency_key: str | None = None) -> ScannedText:
         """Read what the camera printed into a picture."""
-        return read(ScannedText, self._post_one("/v1/scan-image-text", image, {}, idempotency_key))
+        return read(ScannedText, self._post_one(at("scan-image-text"), image, {}, idempotency_key))
 
     def _post_one(
         self, path: str, image: Image, form: dict[str, Field], idempotency_key: str | None
@@ -164,11 +164,11 @@ class Okapia:
 
     def result(self, answer_id: str) -> SavedAnswer:
         """Give an answer again, until it expires or is deleted."""
-        return read(SavedAnswer, self._connection.get(f"/v1/detect/{answer_id}").document)
+        return read(SavedAnswer, self._connection.get(at("detect", answer_id)).document)
 
     def delete_result(self, answer_id: str) -> None:
         """Have the server forget an answer."""
-        self._connection.delete(f"/v1/detect/{answer_id}")
+        self._connection.delete(at("detect", answer_id))
 
     # --- what there is ------------------------------------------------------------------
 
@@ -191,24 +191,24 @@ class Okapia:
             "family": family,
             "genus": genus,
         }
-        return rows(self._connection, "/v1/species", Species, key="species", query=query)
+        return rows(self._connection, at("species"), Species, key="species", query=query)
 
     def taxon(self, taxon_id: str) -> Species:
         """Give one taxon, with the countries where it may be the answer."""
-        return read(Species, self._connection.get(f"/v1/species/{taxon_id}").document)
+        return read(Species, self._connection.get(at("species", taxon_id)).document)
 
     def countries(self) -> Iterator[Country]:
         """Give the countries."""
-        return rows(self._connection, "/v1/countries", Country, key="countries", query={})
+        return rows(self._connection, at("countries"), Country, key="countries", query={})
 
     def country_species(self, code: str) -> Iterator[Species]:
         """Give the species that may be the answer in a country, by its ISO 3166 alpha-3 code."""
-        return rows(self._connection, f"/v1/countries/{code}/species", Species, key="species", query={})
+        return rows(self._connection, at("countries", code, "species"), Species, key="species", query={})
 
     def models(self) -> tuple[Model, ...]:
         """Give the models that the server knows."""
-        return read_rows(Model, self._connection.get("/v1/models").document, "models")
+        return read_rows(Model, self._connection.get(at("models")).document, "models")
 
     def usage(self) -> Usage:
         """Say what the account has used and has left."""
-        return read(Usage, self._connection.get("/v1/usage").document)
+        return read(Usage, self._connection.get(at("usage")).document)

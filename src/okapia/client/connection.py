@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -67,6 +68,10 @@ class Connection:
     def delete(self, path: str) -> Reply:
         return self._send(self._http.build_request("DELETE", self.base_url + path, headers=self._key))
 
+    def patch(self, path: str, document: Mapping[str, object]) -> Reply:
+        url = self.base_url + path
+        return self._send(self._http.build_request("PATCH", url, headers=self._key, json=document))
+
     def post(
         self, path: str, document: Mapping[str, object] | None = None, *, idempotency_key: str | None = None
     ) -> Reply:
@@ -99,15 +104,17 @@ class Connection:
         )
 
     def put(self, url: str, data: bytes, *, headers: Mapping[str, str]) -> None:
-        """Send bytes to a URL of whatever host, without the key."""
-        self._send(self._http.build_request("PUT", url, content=data, headers=headers))
+        """Send bytes to a URL of whatever host, without the key; what it says to that does not matter."""
+        request = self._http.build_request("PUT", url, content=data, headers=headers)
+        self.retrying.run(partial(self._attempt, request))
 
     def _send(self, request: httpx.Request) -> Reply:
         response = self.retrying.run(partial(self._attempt, request))
         return Reply(_document(response), retry_after_s(response.headers))
 
     def _attempt(self, request: httpx.Request, left_s: float) -> httpx.Response:
-        request.extensions["timeout"] = httpx.Timeout(min(self._timeout_s, left_s)).as_dict()
+        silence_s = min(self._timeout_s, max(1.0, left_s))
+        request.extensions["timeout"] = httpx.Timeout(silence_s).as_dict()
         try:
             response = self._http.send(request)
         except httpx.RequestError as error:
@@ -119,6 +126,17 @@ class Connection:
         if not response.is_success:
             raise error_of(response)
         return response
+
+
+def at(*steps: str) -> str:
+    """Give the path of the contract that leads over these steps; an id stays one step whatever it holds.
+
+    Raises:
+        ValueError: a step leads nowhere, or back.
+    """
+    if nowhere := {"", ".", ".."}.intersection(steps):
+        raise ValueError(f"expected the id of something, got {nowhere.pop()!r}")
+    return "/v1/" + "/".join(quote(step, safe="") for step in steps)
 
 
 def _document(response: httpx.Response) -> object:

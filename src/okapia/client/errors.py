@@ -165,8 +165,9 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     error = document.get("error")
     inner = error if isinstance(error, dict) else {}
     code = _text(inner, "code") or _text(document, "code") or f"http_{response.status_code}"
+    said = (_text(inner, "message"), *(_text(document, name) for name in ("detail", "error", "message")))
     return _class_of(response.status_code, code)(
-        _text(inner, "message") or _text(document, "detail") or response.reason_phrase or "no explanation",
+        next(filter(None, said), response.reason_phrase or "no explanation"),
         status=response.status_code,
         code=code,
         param=_text(inner, "param"),

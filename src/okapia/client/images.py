@@ -44,8 +44,8 @@ def read_picture(image: Image) -> Picture:
 
 
 def content_type_of(name: str) -> str:
-    """Guess from a file's name what it is."""
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+    """Guess from a file's name what it is; a name that does not say is that of a JPEG, as cameras write."""
+    return mimetypes.guess_type(name)[0] or "image/jpeg"
 
 
 def in_batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:

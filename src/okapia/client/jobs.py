@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from okapia.client.answers import Notice, SavedAnswer
-from okapia.client.connection import Connection
+from okapia.client.connection import Connection, at
 from okapia.client.errors import JobFailed, WaitedTooLong
 from okapia.client.images import Image, content_type_of, read_picture
 from okapia.client.options import DEFAULTS, Options
@@ -99,6 +99,8 @@ class Jobs:
         source_url: str | None = None,
         client_reference_id: str | None = None,
         sequence_id: str | None = None,
+        priority: int = 0,
+        keep_image: bool = False,
         idempotency_key: str | None = None,
     ) -> Job:
         """Make a job; nothing is analysed before its picture is uploaded and it is submitted.
@@ -107,6 +109,8 @@ class Jobs:
             source_url: where the server fetches the picture, in place of `upload` and `submit`.
             client_reference_id: your own name for it, by which `all` finds it.
             sequence_id: pictures of one sequence bear the same.
+            priority: below 0, down to -9, for what may wait until other jobs are done.
+            keep_image: have the server keep the picture as long as the answer.
         """
         asked = {
             "operation": operation,
@@ -115,10 +119,12 @@ class Jobs:
             "source_url": source_url,
             "client_reference_id": client_reference_id,
             "sequence_id": sequence_id,
+            "priority": priority,
+            "keep_image": keep_image,
             "options": options.fields(),
         }
         given = {name: value for name, value in asked.items() if value is not None}
-        return read(Job, self._connection.post("/v1/jobs", given, idempotency_key=idempotency_key).document)
+        return read(Job, self._connection.post(at("jobs"), given, idempotency_key=idempotency_key).document)
 
     def upload(self, job: Job, image: Image) -> None:
         """Send the picture of a job to where the server wants it; the key is not sent there.
@@ -133,11 +139,11 @@ class Jobs:
 
     def submit(self, job_id: str) -> Job:
         """Queue a job whose picture is there; from now on it costs its credit."""
-        return read(Job, self._connection.post(f"/v1/jobs/{job_id}/submit").document)
+        return read(Job, self._connection.post(at("jobs", job_id, "submit")).document)
 
     def get(self, job_id: str) -> Job:
         """Say where a job stands."""
-        return read(Job, self._connection.get(f"/v1/jobs/{job_id}").document)
+        return read(Job, self._connection.get(at("jobs", job_id)).document)
 
     def wait(self, job_id: str, *, timeout_s: float = 600) -> Job:
         """Wait for the end of a job, asking as often as the server likes.
@@ -148,7 +154,7 @@ class Jobs:
         timing = self._connection.retrying.timing
         ends_at = timing.clock() + timeout_s
         while True:
-            reply = self._connection.get(f"/v1/jobs/{job_id}")
+            reply = self._connection.get(at("jobs", job_id))
             job = read(Job, reply.document)
             if job.has_ended:
                 return job
@@ -159,16 +165,16 @@ class Jobs:
 
     def result(self, job_id: str) -> SavedAnswer:
         """Give the answer of a job that has succeeded."""
-        return read(SavedAnswer, self._connection.get(f"/v1/jobs/{job_id}/result").document)
+        return read(SavedAnswer, self._connection.get(at("jobs", job_id, "result")).document)
 
     def cancel(self, job_id: str) -> Job:
         """End a job that has not been begun; it costs nothing."""
-        return read(Job, self._connection.post(f"/v1/jobs/{job_id}/cancel").document)
+        return read(Job, self._connection.post(at("jobs", job_id, "cancel")).document)
 
     def all(self, *, status: str | None = None, client_reference_id: str | None = None) -> Iterator[Job]:
         """Give the account's jobs, newest first."""
         query = {"status": status, "client_reference_id": client_reference_id}
-        return rows(self._connection, "/v1/jobs", Job, key="jobs", query=query)
+        return rows(self._connection, at("jobs"), Job, key="jobs", query=query)
 
 
 def _failure(job: Job) -> JobFailed:

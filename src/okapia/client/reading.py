@@ -48,7 +48,7 @@ def read(kind: type[A], document: object, *, where: str = "answer") -> A:
         value = document.get(key)
         if value is not None:
             values[slot.name] = _value(_without_none(slot.type), value, f"{where}.{key}")
-        elif slot.default is MISSING:
+        elif slot.default is MISSING and slot.default_factory is MISSING:
             raise UnexpectedAnswer(f"{where}: expected the field {key!r}, got none")
     make: Callable[..., A] = kind
     return make(**values)

@@ -1,7 +1,6 @@
 """Whether a webhook is from the server that knows its secret: Standard Webhooks 1.0, signatures `v1`."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -74,7 +73,7 @@ def _key(secret: str) -> bytes:
     encoded = secret.strip().removeprefix("whsec_")
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if not key:
         raise ValueError("expected the secret of a webhook: whsec_ and base64")

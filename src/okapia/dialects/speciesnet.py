@@ -32,7 +32,8 @@ from okapia.domain.types import AnalysisOptions, Crops, Failure, ImageResult, Wh
 from okapia.formats.base import Json
 from okapia.formats.speciesnet import Entry, Instance, Version, document
 from okapia.formats.speciesnet_files import instances_of
-from okapia.service import Call, NamedImage, Service
+from okapia.service import NamedImage, Service
+from okapia.service.calls import Call
 from okapia.web.context import Context
 from okapia.web.door import door
 from okapia.web.needs import needs, public

@@ -280,12 +280,12 @@ class OcrNotInstalled(ModelError):
 
 
 class ServerBusy(OkapiaError):
-    """The queue is full; try again after `retry_after_s` seconds."""
+    """The queue or the memory is full; try again after `retry_after_s` seconds."""
 
     code = "server_busy"
 
     def __init__(self, *, waiting: int, retry_after_s: int) -> None:
-        super().__init__(f"{waiting} pictures are waiting already; try again in {retry_after_s} s")
+        super().__init__(f"{waiting} pictures are in hand already; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 

@@ -43,7 +43,12 @@ class Pictures:
         self._signer = signer
         self._fetch = fetch
         self._clock = clock
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
+
+    @property
+    def max_bytes(self) -> int:
+        """Of a picture."""
+        return self._max_bytes
 
     def seal(self, source_url: str, *, job_id: str) -> bytes:
         """Give a URL as the database may hold it: it may be a secret.
@@ -75,7 +80,7 @@ class Pictures:
             path,
             method="PUT",
             content_type=job.content_type,
-            max_bytes=self.max_bytes,
+            max_bytes=self._max_bytes,
             expires_at=int(expires_at.timestamp()),
         )
         return SignedUpload(f"{base_url}{path}?{query}", {"Content-Type": job.content_type})
@@ -100,7 +105,7 @@ class Pictures:
             PayloadTooLarge: there are more than `max_bytes`; the rest is not asked for.
             StorageError: it cannot be kept. After any error what was there before is there still.
         """
-        self._blobs.put(job.blob_key, _some(chunks), max_bytes=self.max_bytes)
+        self._blobs.put(job.blob_key, _some(chunks), max_bytes=self._max_bytes)
 
     def check_there(self, job: Job) -> None:
         """Look whether a job's picture was uploaded; what a cloud took has been seen by nobody yet.
@@ -114,8 +119,8 @@ class Pictures:
             raise WrongState("expected the picture to be uploaded before the job is submitted")
         if size == 0:
             raise EmptyImage
-        if size > self.max_bytes:
-            raise PayloadTooLarge(max_bytes=self.max_bytes)
+        if size > self._max_bytes:
+            raise PayloadTooLarge(max_bytes=self._max_bytes)
 
     def read(self, job: Job) -> bytes:
         """Give a job's picture; one that is fetched is kept where the job keeps its picture.
@@ -125,11 +130,11 @@ class Pictures:
             StorageError: it is not there, or cannot be read.
         """
         if job.sealed_source_url is None:
-            return self._blobs.read(job.blob_key, max_bytes=self.max_bytes)
+            return self._blobs.read(job.blob_key, max_bytes=self._max_bytes)
         url = self._vault.open(Sealed(job.sealed_source_url.decode()), owner=job.id)
         data = self._fetcher()(url)
         if job.keeps_image:
-            self._blobs.put(job.blob_key, [data], max_bytes=self.max_bytes)
+            self._blobs.put(job.blob_key, [data], max_bytes=self._max_bytes)
         return data
 
     def drop(self, blob_key: str) -> None:

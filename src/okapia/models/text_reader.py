@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from rapidocr import RapidOCR
 
 _SEARCHED_SIDE: Final = 1280
-"""Pixels of the longer side in which text is found; it is then read from the larger picture."""
+"""Pixels of the longer side in which text is found; it is then read from the larger picture.
+
+Of 307 values on 68 info strips 296 come out right; 279 with 1024 pixels, in 70 % of the time."""
+
+_LEAST_SCORE: Final = 0.7
+"""Leaves and bark are read as text too, with scores of 0.5 to 0.65."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class TextLine:
     """A piece of text on one line; wide gaps cut a line into several.
 
     Attributes:
-        score: mean probability of its characters, 0.5..1; anything below is left out.
+        score: mean probability of its characters, 0.7..1; what is less sure is left out.
         bbox: fractions of the picture that was read.
     """
 
@@ -45,7 +50,7 @@ class TextReader:
     """
 
     def __init__(self, *, streams: int = 2) -> None:
-        """Allow `streams` pictures at once, at least 1: each takes one core and 50 MB; others wait."""
+        """Allow `streams` pictures at once, at least 1: each takes a core and some 100 MB; others wait."""
         self._idle: LifoQueue[RapidOCR | None] = LifoQueue()
         for _ in range(streams):
             self._idle.put(None)
@@ -98,6 +103,7 @@ def _load() -> "RapidOCR":
     settings = {
         # Its own logger writes to standard error, past ours; what matters is raised.
         "Global.log_level": "critical",
+        "Global.text_score": _LEAST_SCORE,
         "Global.use_cls": False,  # info strips are upright
         "Global.use_vertical_padding": False,
         "EngineConfig.onnxruntime.intra_op_num_threads": 1,

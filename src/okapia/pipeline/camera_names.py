@@ -14,7 +14,6 @@ _BRANDS: Final[Mapping[str, re.Pattern[str]]] = {
         "burrel": "BURREL",
         "bushnell": "BUSHNELL",
         "campark": "CAMPARK",
-        "covert": "(?:DLC)?COVERT",
         "cuddeback": "CUDDEBACK",
         "gardepro": "GARDE ?PRO",
         "keepguard": "KEEP ?GUARD",
@@ -31,6 +30,7 @@ _BRANDS: Final[Mapping[str, re.Pattern[str]]] = {
         "uovision": "UO ?VISION",
         "victure": "VICTURE",
         "wildgame": "WILD ?GAME",
+        "covert": "(?:DLC)?COVERT",  # the last: it is also a word in other makers' names
     }.items()
 }
 

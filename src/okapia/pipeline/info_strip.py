@@ -102,21 +102,24 @@ _SIGNS: Final = str.maketrans({"º": "°", "˚": "°", "\N{MINUS SIGN}": "-", "\
 _DRAWN: Final = frozenset({"No", "So"})
 """Unicode's circled digits and symbols: what becomes of a drawn moon, flash or battery."""
 
-_MISREAD: Final = (
-    (re.compile(r"(?<=\d)o(?= ?[CF]\b)"), "°"),
-    (re.compile(r"(?<=\d)[Oo]\b|(?<=[\d:/-])[Oo](?=[\d:/-])|\b[Oo](?=\d)"), "0"),
-    (re.compile(r"(?<=[\d:/-])[Il|](?=[\d:/-])|(?<=[:/])[Il|]\b|\b[Il|](?=[\d:/])"), "1"),
-)
-"""Letters among digits, and what they stand for."""
+_NUMBERS: Final = re.compile(r"(?<![A-Za-z\d])[\dOoIl|]+(?:[:/.-][\dOoIl|]+)+", re.ASCII)
+"""Dates, clocks and fractions, with the letters that digits are misread as."""
+
+_DIGITS: Final = str.maketrans("OoIl|", "00111")
 
 
 def _plain(text: str) -> str:
     """Write each sign in one way, full-width colons and ℃ too, and letters among digits as digits."""
     kept = "".join(" " if _is_drawn(letter) else letter for letter in text.translate(_SIGNS))
     plain = unicodedata.normalize("NFKC", kept)
-    for pattern, letter in _MISREAD:
-        plain = pattern.sub(letter, plain)
-    return plain
+    plain = re.sub(r"(?<=\d)o(?= ?[CF]\b)", "°", plain)
+    plain = re.sub(r"(?<=\d)O\b", "0", plain)
+    return _NUMBERS.sub(_as_digits, plain)
+
+
+def _as_digits(match: re.Match[str]) -> str:
+    has_digit = any(letter.isdigit() for letter in match[0])
+    return match[0].translate(_DIGITS) if has_digit else match[0]
 
 
 def _is_drawn(letter: str) -> bool:

@@ -23,8 +23,12 @@ def render(data: bytes, detections: Sequence[Detection], *, people: People, poli
         BadImage: the bytes cannot become pixels.
     """
     picture = Picture.open(data, policy)
-    size = fit((picture.info.width, picture.info.height), (RENDER_SIDE, RENDER_SIDE))
-    pixels = picture.pixels(size)
+    with picture.in_memory():
+        return _drawn(picture, detections, people)
+
+
+def _drawn(picture: Picture, detections: Sequence[Detection], people: People) -> bytes:
+    pixels = picture.pixels(fit((picture.info.width, picture.info.height), (RENDER_SIDE, RENDER_SIDE)))
     style = _REDACTIONS.get(people)
     if style is not None:
         persons = [d.bbox for d in detections if d.category is Category.PERSON]

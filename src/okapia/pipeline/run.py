@@ -28,6 +28,7 @@ from okapia.pipeline.ensemble import top_detection
 from okapia.pipeline.geofence import Fence
 from okapia.pipeline.naming import Naming
 from okapia.pipeline.neighbours import smooth_picture
+from okapia.vision.budget import Crowded
 from okapia.vision.decode import DecodePolicy, Picture
 
 Scores = tuple[Classification, ...]
@@ -55,6 +56,10 @@ class Pipeline:
         """Which networks answer and how each runs here."""
         return (*self.detector.reports, *(self.classifier.reports if self.classifier else ()))
 
+    def in_haste(self) -> "Pipeline":
+        """Give the same pipeline for pictures that somebody waits for: they wait for no room in memory."""
+        return replace(self, policy=replace(self.policy, crowded=Crowded.REFUSE))
+
     def warm_up(self) -> None:
         """Run every network once on a grey picture.
 
@@ -72,6 +77,9 @@ class Pipeline:
         Args:
             name: what the caller calls the picture; comes back in the result.
             data: the encoded file.
+
+        Raises:
+            ServerBusy: there is no room in memory for it now, and the policy refuses then.
         """
         started = perf_counter()
         try:
@@ -82,6 +90,10 @@ class Pipeline:
 
     def _analyse(self, data: bytes, options: AnalysisOptions) -> Analysis:
         picture = Picture.open(data, self.policy)
+        with picture.in_memory():
+            return self._look(picture, options)
+
+    def _look(self, picture: Picture, options: AnalysisOptions) -> Analysis:
         wanted = self.detector.wanted((picture.info.width, picture.info.height))
         detections = self.detector.detect(picture.pixels(wanted))
         fence = self.naming.fence(options.where)

@@ -1,8 +1,8 @@
 """The date and the time of day that a camera printed on its picture.
 
 `03-04-2015` can be read in two ways. Where nothing else tells, the month stands first, whatever the sign
-between the numbers: so it did in all 17 pictures at hand that tell (Bushnell and dashes, Browning and slashes,
-Covert, Ltl Acorn and ScoutGuard and dots), and no maker among them prints the day first.
+between the numbers. So it does on all 17 real strips that show the order, those of Bushnell (dashes),
+Browning (slashes), Covert, Ltl Acorn and ScoutGuard (dots); none has the day first.
 """
 
 import re
@@ -15,7 +15,8 @@ _YEAR = r"(?P<year>(?:19[7-9]|20\d)\d)"
 _SHORT_YEAR = r"(?P<year>\d\d)"
 _GAP = r" ?[-/.] ?"
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_MONTH_NAME = rf"(?P<name>{'|'.join(_MONTHS)})[A-Z]{{0,6}}"
+_ENDINGS = "UARY|RUARY|CH|IL|E|Y|UST|T|TEMBER|OBER|EMBER"
+_MONTH_NAME = rf"(?P<name>{'|'.join(_MONTHS)})(?:{_ENDINGS})?"
 _DAY = r"(?P<day>\d{1,2})"
 
 # Readers lose the space between date and time: 2010-11-064:04:00.
@@ -34,7 +35,9 @@ _DATES: Final = tuple(
 """The surer a form is, the earlier it stands."""
 
 _TIME: Final = re.compile(
-    r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::?(?P<second>\d\d)(?! ?[°CF])|(?![\d:]))"
+    r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>\d\d)"
+    # 15:1445 has lost a colon; 16:1135°F has not.
+    r"(?::(?P<second>\d\d)|(?P<stuck>[0-5]\d)(?!\d| ?°| ?[CF]\b)|(?![\d:]))"
     # The letter of the trigger may follow without a space: 6:35:10 PMM 5/5.
     r"(?: ?(?P<half>[AP])\.?M\.?(?=M|T|[^A-Z]|$))?",
     re.ASCII | re.IGNORECASE,
@@ -117,7 +120,7 @@ def _read_time(match: re.Match[str]) -> time | None:
     if half and hour <= 12:
         hour = hour % 12 + (12 if half == "P" else 0)
     try:
-        return time(hour, int(match["minute"]), int(match["second"] or 0))
+        return time(hour, int(match["minute"]), int(match["second"] or match["stuck"] or 0))
     except ValueError:
         return None
 

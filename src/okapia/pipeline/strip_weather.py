@@ -49,7 +49,7 @@ _TEMPERATURE: Final = re.compile(
     r" ?(?P<degree>[°'`*^]{0,2}) ?(?P<unit>[CF])(?![A-Za-z])",
     re.ASCII,
 )
-_COLDEST_C, _HOTTEST_C = -60, 70
+_COLDEST_C, _HOTTEST_C = -60, 65
 """The sun on the camera's case counts."""
 
 _PRESSURES: Final[Mapping[Unit, re.Pattern[str]]] = {
@@ -114,13 +114,15 @@ def _temperature(match: re.Match[str]) -> Measurement | None:
 
 
 def _misread(match: re.Match[str]) -> Iterator[int]:
-    """Give what three digits can have been: 67° is read as 670, a drawn thermometer and 32° as 832."""
+    """Give what an impossible number can have been.
+
+    A degree sign is read as 0 (670F), a drawn thermometer as 8 (832C), a drawn moon, less often, as 1 (171F).
+    """
     value = match["value"]
-    if len(value) != 3:
-        return
-    if value.endswith("0") and not match["degree"]:
+    ends_in_sign = value.endswith("0") and not match["degree"]
+    if ends_in_sign:
         yield int(value[:-1])
-    if value.startswith("8"):
+    if value.startswith("8") or (value.startswith("1") and not ends_in_sign):
         yield int(value[1:])
 
 

@@ -84,7 +84,8 @@ class Service:
         """Analyse one picture that somebody waits for; never blocks.
 
         The future fails with `ModelNotInstalled` or another `ModelError` when the models cannot be
-        had, and with `DeadlineExceeded` when the picture waited too long.
+        had, and with `DeadlineExceeded` when the picture waited too long. A picture that memory has no
+        room for beside those that are being worked on has the failure `server_busy`.
 
         Raises:
             ServerBusy, ShuttingDown: at once; try again later.
@@ -152,7 +153,7 @@ class Service:
     def _submit(
         self, choice: ModelChoice, image: NamedImage, options: AnalysisOptions
     ) -> Future[ImageResult]:
-        pipeline = self.models.pipeline(choice)
+        pipeline = self.models.pipeline(choice).in_haste()
         return self._scheduler.submit(
             partial(self._run, pipeline, image, options), deadline_s=self._deadline_s
         )

@@ -17,6 +17,8 @@ from okapia.service.analysis import NamedImage, Service
 from okapia.webhooks.events import Seen
 from okapia.webhooks.outbox import Outbox
 
+__all__ = ["Call", "Calls", "Receipt", "Seen"]
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

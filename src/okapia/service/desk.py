@@ -10,17 +10,18 @@ import structlog
 
 from okapia.accounts.audit import Audit
 from okapia.accounts.credentials import Credentials
+from okapia.accounts.keys import ApiKeys
 from okapia.accounts.ledger import Ledger
 from okapia.accounts.limits import LoginThrottle, RateLimits
 from okapia.accounts.plans import UNLIMITED
 from okapia.accounts.replays import Replays
 from okapia.accounts.tokens import Tokens
+from okapia.accounts.usage import Usage, usage_of
 from okapia.accounts.users import Users
 from okapia.accounts.windows import open_windows
-from okapia.database.engine import Database
 from okapia.database.instances import SEEN_EVERY_S, Instance
-from okapia.database.migrate import upgrade
-from okapia.domain.callers import Plan
+from okapia.database.opening import open_database
+from okapia.domain.callers import Caller, Plan
 from okapia.domain.errors import OkapiaError
 from okapia.jobs.answers import Answers
 from okapia.jobs.pictures import Fetch
@@ -29,9 +30,10 @@ from okapia.service.analysis import Service
 from okapia.service.callers import Callers
 from okapia.service.calls import Calls
 from okapia.service.job_desk import JobDesk, JobOptions
+from okapia.service.keys import Keys
+from okapia.service.webhook_desk import WebhookDesk
 from okapia.storage.blob_stores import open_blobs
-from okapia.storage.secrets import load_or_make_secret
-from okapia.webhooks.outbox import Outbox
+from okapia.storage.secrets import Vault, load_or_make_secret
 
 _log = structlog.get_logger(__name__)
 
@@ -64,21 +66,6 @@ class DeskOptions:
     private_webhooks: bool = False
 
 
-def open_database(options: DeskOptions) -> Database:
-    """Open the database and bring it to the tables of this version; a SQLite file is made.
-
-    Raises:
-        InvalidSettings: the address is wrong, or a newer Okapia has been there.
-        DatabaseUnavailable: it does not answer.
-    """
-    if not options.database:
-        options.home.mkdir(parents=True, exist_ok=True)
-    path = options.home / "okapia.db"
-    database = Database.open(options.database) if options.database else Database.open_file(path)
-    upgrade(database)
-    return database
-
-
 def _job_options(options: DeskOptions) -> JobOptions:
     return JobOptions(
         home=options.home,
@@ -99,32 +86,44 @@ class Desk:
         calls: what it costs, and what is kept of the answer.
         jobs: what is done when there is time.
         results: answers of before.
+        keys: what callers may make themselves.
+        webhooks, delivery_log: where they want to be told, and what they were told.
     """
 
     def __init__(self, service: Service, options: DeskOptions) -> None:
         """Open the database and whatever else is needed; raises what `open_database` does."""
-        self.database = database = open_database(options)
+        self.database = database = open_database(options.home, options.database)
         self.instance = Instance(database)
         self.ledger = Ledger(plans=options.plans, instance_id=self.instance.id)
         self.answers = Answers()
-        self.outbox = Outbox()
+        self._webhook_desk = WebhookDesk(
+            database,
+            home=options.home,
+            allow_private=options.private_webhooks,
+            instance_id=self.instance.id,
+        )
+        self.webhooks = self._webhook_desk.webhooks
+        self.delivery_log = self._webhook_desk.log
         windows = open_windows(options.limits)
         self.rates = RateLimits(windows)
+        users = Users(ledger=self.ledger, audit=Audit())
+        self.keys = Keys(database, users=users, keys=ApiKeys(audit=Audit()))
         self.callers = Callers(
             database,
-            users=Users(ledger=self.ledger, audit=Audit()),
+            users=users,
             credentials=Credentials(plans=options.plans),
             tokens=Tokens(load_or_make_secret(options.home, "tokens")),
             throttle=LoginThrottle(windows),
             local_plan=options.plans[UNLIMITED.name],
         )
-        self.replays = Replays(database, instance_id=self.instance.id)
+        vault = Vault(load_or_make_secret(options.home, "replays"))
+        self.replays = Replays(database, vault=vault, instance_id=self.instance.id)
         self.calls = Calls(
             service,
             database=database,
             ledger=self.ledger,
             answers=self.answers,
-            outbox=self.outbox,
+            outbox=self._webhook_desk.outbox,
             retention=options.retention,
         )
         self._job_desk = JobDesk(
@@ -140,6 +139,11 @@ class Desk:
         self._closing = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="okapia-housekeeper", daemon=True)
 
+    def usage(self, caller: Caller) -> Usage:
+        """Say what a caller has used and may still use; blocks."""
+        with self.database.read() as connection:
+            return usage_of(connection, caller, ledger=self.ledger, rates=self.rates)
+
     def perform_jobs_with(self, perform: Perform) -> None:
         """Say how jobs are done; before `start`. Without that, they stay queued."""
         self._perform = perform
@@ -149,6 +153,7 @@ class Desk:
         self.bury_the_dead()
         if self._perform is not None:
             self._job_desk.start(self._perform)
+        self._webhook_desk.start()
         self._housekeeper.start()
 
     def stop_working(self) -> None:
@@ -158,6 +163,7 @@ class Desk:
     def close(self) -> None:
         """Leave; what is open was paid or refunded by its calls."""
         self._closing.set()
+        self._webhook_desk.close()
         if self._housekeeper.is_alive():
             self._housekeeper.join()
         self.callers.note_uses()
@@ -177,6 +183,7 @@ class Desk:
         with self.database.write() as connection:
             self.replays.sweep(connection)
         self._job_desk.sweep()
+        self._webhook_desk.sweep()
 
     def _keep_house(self) -> None:
         """Do every few seconds what has to be done every few seconds, until the end."""

@@ -76,6 +76,11 @@ class Jobs:
         self._retention = retention
         self._clock = clock
 
+    @property
+    def max_bytes(self) -> int:
+        """Of a job's picture."""
+        return self._pictures.max_bytes
+
     def create(self, caller: Caller, wanted: NewJob) -> Job:
         """Take a new job; one whose picture is fetched is queued at once.
 
@@ -228,7 +233,7 @@ def _seen(job: Job, analysis: Analysis) -> Seen:
         answer_id=job.id,
         filename=job.filename,
         analysis=analysis,
-        camera=capture.camera_serial,
+        camera=capture.camera_serial or capture.camera_model,
         sequence_id=job.sequence_id,
         captured_at=capture.captured_at,
         endpoint=job.endpoint,

@@ -1,16 +1,18 @@
-"""The keys that a caller may manage: their own, and an admin everybody's. No key may do more than its maker."""
+"""The keys that a caller may manage: their own, and an admin everybody's. No key may more than its maker."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from okapia.accounts.keys import ApiKey, ApiKeys, NewKey
+from okapia.accounts.keys import OVERLAP, ApiKey, ApiKeys, NewKey
 from okapia.accounts.users import User, Users, folded
 from okapia.database.engine import Database
 from okapia.domain.callers import LOCAL_USER_ID, Bucket, Caller, Rates, Scope
 from okapia.domain.errors import InvalidRequest, NotFound
 from okapia.domain.refusals import MissingScope, WrongState
+
+__all__ = ["OVERLAP", "ApiKey", "Keys", "NewKey"]
 
 
 class Keys:

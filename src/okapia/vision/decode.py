@@ -6,73 +6,28 @@ averages instead of aliasing. Everything else goes through Pillow (`okapia.visio
 Whichever decodes a file also judges it: the verdict and the pixels are never two opinions.
 """
 
-import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import ceil
 from typing import Final, Self
 
 import numpy as np
 import simplejpeg
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import ImageFile
 
-from okapia.domain.errors import (
-    BadImage,
-    EmptyImage,
-    OkapiaError,
-    TooManyPixels,
-    TruncatedImage,
-    UnsupportedFormat,
-)
+from okapia.domain.errors import BadImage, EmptyImage, OkapiaError, TruncatedImage
 from okapia.domain.types import BBox, ImageInfo, Size
 from okapia.vision import raster
+from okapia.vision.budget import Crowded, DecodeBudget, bytes_per_pixel
 from okapia.vision.exif import read_capture
 from okapia.vision.geometry import cover_px, upright
+from okapia.vision.header import FORMATS, SOS, check_scans, check_size, open_header
 from okapia.vision.resample import Pixels
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""What we read, by content. An explicit list, because Pillow would start Ghostscript for an EPS.
-Pillow opens a JPEG of several pictures (MPO) under the name of JPEG."""
-
-# Pillow loads plug-ins at the first use of a format, which two threads can meet at once; and
-# it would load all of them. These are ours, loaded here.
-_PLUGINS: Final = (
-    BmpImagePlugin,
-    GifImagePlugin,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
-
-# Pillow's guard against bombs is one number for the whole process, warns in place of refusing
-# up to twice that number, and does not know our policy. `Picture.open` refuses from the header,
-# per policy, before anything is decoded; set once here, so that no thread ever changes it.
-Image.MAX_IMAGE_PIXELS = None
-
-MAX_SCANS: Final = 100
-"""Scans of a progressive JPEG; encoders write about ten. Each one walks the whole picture, so a
-small file with thousands keeps a core busy for minutes (libjpeg-turbo advises such a limit)."""
-
-_MAGIC: Final = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM|II\*\0|MM\0\*|GIF8[79]a", re.DOTALL)
-
 _EOI: Final = b"\xff\xd9"
-_SOS: Final = b"\xff\xda"
 
 _HARMLESS: Final = re.compile(r"extraneous bytes|unknown JFIF|Unknown Adobe|bad ICC", re.IGNORECASE)
 """libjpeg's warnings about markers, not about picture data (its jerror.h)."""
@@ -98,11 +53,17 @@ class DecodePolicy:
 
     Attributes:
         max_pixels: width x height above which a picture is refused from its header.
+        formats: some of `FORMATS`, to read no others.
+        budget: counts the pictures that are in memory at once, of all who have this policy.
+        crowded: what becomes of a picture that the budget has no room for now.
     """
 
     max_pixels: int = 120_000_000
     truncated: Truncated = Truncated.USE
     scaling: Scaling = Scaling.FAST
+    formats: tuple[str, ...] = FORMATS
+    budget: DecodeBudget = field(default_factory=DecodeBudget)
+    crowded: Crowded = Crowded.WAIT
 
 
 class Picture:
@@ -128,17 +89,20 @@ class Picture:
 
         Raises:
             EmptyImage: there are no bytes.
-            UnsupportedFormat: the content is none of `FORMATS`, whatever the file is called.
-            TooManyPixels: the header announces more than the policy's `max_pixels`.
+            UnsupportedFormat: the content is none of the policy's formats, whatever the file is called.
+            TooManyPixels: the header announces more than the policy's `max_pixels`, or than its budget holds.
             BadImage: the header is damaged.
         """
         policy = policy or DecodePolicy()
         if not data:
             raise EmptyImage
         with _as_bad_image("header"):
-            header = _open_header(data)
-            _check_cost(data, header, max_pixels=policy.max_pixels)
-            return cls(data, header, policy)
+            header = open_header(data, policy.formats)
+            check_size(header, max_pixels=policy.max_pixels)
+            check_scans(data, header)
+            picture = cls(data, header, policy)
+            check_size(header, max_pixels=policy.budget.max_bytes // picture._bytes_per_pixel)
+            return picture
 
     @property
     def info(self) -> ImageInfo:
@@ -149,6 +113,15 @@ class Picture:
         that cannot be measured: it reads as "all rows but one".
         """
         return self._info
+
+    def in_memory(self) -> AbstractContextManager[None]:
+        """Count the picture towards the policy's budget while a block runs, in which it is decoded.
+
+        Raises:
+            ServerBusy: there is no room now, and the policy refuses then.
+        """
+        width, height = self._stored
+        return self._policy.budget.hold(width * height * self._bytes_per_pixel, self._policy.crowded)
 
     def pixels(self, at_least: Size) -> Pixels:
         """The whole picture, both sides at least `at_least` where the original has as many pixels.
@@ -178,6 +151,10 @@ class Picture:
         whole = self._decode(self._eighths_for((ceil(width * enough), ceil(height * enough))))
         left, top, right, bottom = cover_px(bbox, (whole.shape[1], whole.shape[0]))
         return whole[top:bottom, left:right].copy()
+
+    @property
+    def _bytes_per_pixel(self) -> int:
+        return bytes_per_pixel(self._info.format, is_plain_jpeg=self._is_plain_jpeg)
 
     @property
     def _upright_size(self) -> Size:
@@ -210,27 +187,10 @@ class Picture:
             width, height = self._stored
             stored, fraction = _decode_jpeg(self._data, (_scaled(width, eighths), _scaled(height, eighths)))
             return upright(stored, self._info.capture.orientation), fraction
-        image, fraction = raster.load(lambda: _open_header(self._data))
+        image, fraction = raster.load(lambda: open_header(self._data, self._policy.formats))
         # Pillow turns a TIFF itself, and then drops the tag, but only when it loads it whole.
         capture = read_capture(image) if self._info.format == "TIFF" else self._info.capture
         return upright(raster.to_rgb(image), capture.orientation), fraction
-
-
-def _open_header(data: bytes) -> ImageFile.ImageFile:
-    try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        if _MAGIC.match(data):
-            raise BadImage(f"the header is damaged, in a file of {len(data):,} bytes") from error
-        raise UnsupportedFormat(n_bytes=len(data), accepted=", ".join(FORMATS)) from error
-
-
-def _check_cost(data: bytes, header: ImageFile.ImageFile, *, max_pixels: int) -> None:
-    width, height = header.size
-    if width * height > max_pixels:
-        raise TooManyPixels(width=width, height=height, max_pixels=max_pixels)
-    if header.info.get("progressive") and (scans := data.count(_SOS)) > MAX_SCANS:
-        raise BadImage(f"{scans:,} scans in a progressive JPEG; at most {MAX_SCANS} are decoded")
 
 
 def _read_info(data: bytes, header: ImageFile.ImageFile) -> ImageInfo:
@@ -289,7 +249,7 @@ def _is_whole(data: bytes, warning: str) -> bool:
     silently once it has one.
     """
     if _HARMLESS.search(warning):
-        return data.rfind(_EOI) > data.rfind(_SOS)
+        return data.rfind(_EOI) > data.rfind(SOS)
     if "Premature end of JPEG file" not in warning:
         return False
     try:

@@ -18,10 +18,10 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from okapia.accounts.replays import Replay
 from okapia.domain.callers import Caller
 from okapia.domain.errors import InvalidRequest, OkapiaError
 from okapia.domain.refusals import MissingCredentials, MissingScope
-from okapia.service import Replay
 from okapia.web.bodies import again, bounded
 from okapia.web.context import Context
 from okapia.web.needs import Needs, When, needs_of
@@ -30,6 +30,8 @@ from okapia.web.problems import Problem, RefusedImage
 from okapia.web.visit import Visit, bearer, visit_of
 
 _log = structlog.get_logger(__name__)
+
+_KEPT_HEADERS = ("content-type", "location", "cache-control")
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Render = Callable[[Problem], Response]
@@ -146,10 +148,15 @@ async def _once(context: Context, request: Request, handle: Handler, key: str, c
 
 
 def _fingerprint(request: Request, body: bytes) -> str:
-    """Tell calls apart by all that makes them: method, path, query, kind and bytes."""
-    head = (request.method, request.url.path, request.url.query, request.headers.get("content-type", ""))
+    """Tell calls apart by all that makes them: method, path, query, kind and content.
+
+    A form's boundary is left out: clients make up another one each time they send the same form.
+    """
+    kind, _, boundary = request.headers.get("content-type", "").partition("boundary=")
+    content = body.replace(boundary.strip('" ').encode(), b"") if boundary else body
+    head = (request.method, request.url.path, request.url.query, kind)
     digest = hashlib.sha256("\n".join(head).encode())
-    digest.update(body)
+    digest.update(content)
     return digest.hexdigest()
 
 
@@ -157,7 +164,7 @@ def _replay(response: Response) -> Replay | None:
     """Give what can be said again of an answer; None when the call should rather be made again."""
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status_code in _NOT_KEPT:
         return None
-    kept = {name: response.headers[name] for name in ("content-type", "location") if name in response.headers}
+    kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     return Replay(response.status_code, kept, bytes(response.body))
 
 

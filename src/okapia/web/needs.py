@@ -60,6 +60,11 @@ def public(endpoint: E) -> E:
     return _declare(Needs(when=When.NEVER))(endpoint)
 
 
+def signed(*, max_body_bytes: int) -> Callable[[E], E]:
+    """Declare that a route answers whoever has a URL that the server signed, which it verifies itself."""
+    return _declare(Needs(when=When.NEVER, max_body_bytes=max_body_bytes))
+
+
 def needs_of(endpoint: Callable[..., object]) -> Needs:
     """Give what was declared.
 
@@ -68,7 +73,7 @@ def needs_of(endpoint: Callable[..., object]) -> Needs:
     """
     declared = getattr(endpoint, "needs", None)
     if not isinstance(declared, Needs):
-        raise InvalidSettings(f"the route {endpoint.__name__} declares neither `needs` nor `public`")
+        raise InvalidSettings(f"the route {endpoint.__name__} declares none of `needs`, `signed`, `public`")
     return declared
 
 

@@ -36,9 +36,9 @@ class Courier:
         self,
         database: Database,
         *,
+        queue: DeliveryQueue,
         vault: Vault,
         post: Post,
-        instance_id: str,
         clock: Clock = utc_now,
         jitter: Callable[[], float] = random.random,
         workers: int = 4,
@@ -49,7 +49,7 @@ class Courier:
             jitter: 0..1, another one at each call.
         """
         self._database = database
-        self._queue = DeliveryQueue(instance_id=instance_id, clock=clock)
+        self._queue = queue
         self._vault = vault
         self._post = post
         self._clock = clock

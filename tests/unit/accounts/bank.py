@@ -39,6 +39,7 @@ class Bank:
         plans: Mapping[str, Plan] = SMALL,
     ) -> None:
         self.database = database
+        self.instance_id = instance_id
         self.clock = clock or StoppedClock(OPENED)
         self.ledger = Ledger(plans=plans, instance_id=instance_id, clock=self.clock)
 
@@ -57,9 +58,9 @@ class Bank:
         with self.database.read() as connection:
             return self.ledger.balance(connection, user_id)
 
-    def grant(self, credits: int, *, reference: str = "invoice 1", user_id: str = FOX) -> Balance:
+    def grant(self, amount: int, *, reference: str = "invoice 1", user_id: str = FOX) -> Balance:
         with self.database.write() as connection:
-            return self.ledger.grant(connection, user_id, credits=credits, reference=reference)
+            return self.ledger.grant(connection, user_id, amount=amount, reference=reference)
 
     def change_plan(self, plan: str) -> Balance:
         with self.database.write() as connection:
@@ -87,4 +88,5 @@ class Bank:
         query = select(columns.kind, columns.pool, columns.credits, columns.images)
         query = query.where(columns.user_id == user_id).order_by(columns.number)
         with self.database.read() as connection:
-            return [(Kind(k), Pool(p), credits, images) for k, p, credits, images in connection.execute(query)]
+            rows = connection.execute(query).all()
+        return [(Kind(kind), Pool(pool), moved, images) for kind, pool, moved, images in rows]

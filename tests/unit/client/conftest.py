@@ -2,33 +2,83 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import uvicorn
 
 from okapia.app import build_app
+from okapia.cli.accounts_desk import Accounts, open_accounts
 from okapia.client import Okapia
+from okapia.domain.callers import Rates, Scope
 from okapia.settings import Settings
+from tests.ledger_books import assert_balanced
 from tests.unit.dialects.foxes import fox_service
+
+_AS_THE_PLAN = Rates()
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[str]:
+    app = build_app(settings, fox_service(settings.home))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Base URL of a server that needs no key."""
-    home: Path = tmp_path_factory.mktemp("home")
-    app = build_app(Settings(home=home, max_body_bytes=2_000_000), fox_service(home))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    home = tmp_path_factory.mktemp("home")
+    with _serving(Settings(home=home, max_body_bytes=2_000_000, private_webhooks=True)) as address:
+        yield address
 
 
 @pytest.fixture
 def okapia(url: str) -> Iterator[Okapia]:
     with Okapia(url) as client:
         yield client
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A server with people."""
+
+    url: str
+    accounts: Accounts
+
+    def key(
+        self,
+        name: str = "ada",
+        *,
+        plan: str = "unlimited",
+        scopes: Collection[Scope] | None = None,
+        rates: Rates = _AS_THE_PLAN,
+    ) -> str:
+        """Give somebody an account and a key."""
+        with self.accounts.database.write() as connection:
+            user = self.accounts.users.add(connection, name, plan=plan, password_hash=None, actor="a test")
+            made = self.accounts.keys.mint(
+                connection, user, name="camera", scopes=scopes, rates=rates, actor="a test"
+            )
+        return made.text
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A server with people; after the test its ledger is recounted."""
+    settings = Settings(home=tmp_path, plans={"metered": {"included": 3}})
+    accounts = open_accounts(settings)
+    with _serving(settings) as address:
+        yield House(address, accounts)
+    assert_balanced(accounts.database)
+    accounts.database.close()

@@ -8,7 +8,7 @@ from okapia.client import InvalidRequest, NotFound, Okapia
 def test_species_are_given_over_all_pages(okapia: Okapia) -> None:
     species = list(okapia.species())
 
-    assert len(species) > 200
+    assert len(species) > 100  # more than a page holds
     assert len({one.id for one in species}) == len(species)
 
 

@@ -73,9 +73,9 @@ class FoxRegistry(Registry):
         return FoxNamer()
 
 
-def fox_service(folder: Path) -> Service:
+def fox_service(folder: Path, *, policy: DecodePolicy | None = None) -> Service:
     """A service that answers with a fox."""
-    return service_around(FoxRegistry, folder, ModelChoice("one-fox", "fox-namer"))
+    return service_around(FoxRegistry, folder, ModelChoice("one-fox", "fox-namer"), policy=policy)
 
 
 def bare_service(folder: Path) -> Service:
@@ -83,7 +83,9 @@ def bare_service(folder: Path) -> Service:
     return service_around(Registry, folder, PROFILES["lite"])
 
 
-def service_around(registry_class: type[Registry], folder: Path, choice: ModelChoice) -> Service:
+def service_around(
+    registry_class: type[Registry], folder: Path, choice: ModelChoice, *, policy: DecodePolicy | None = None
+) -> Service:
     load = Load()
     registry = registry_class(
         Catalog(ModelStore(folder)),
@@ -91,7 +93,7 @@ def service_around(registry_class: type[Registry], folder: Path, choice: ModelCh
         canvases={},
         idle_s=60,
     )
-    policy = DecodePolicy()
+    policy = policy or DecodePolicy()
     assembler = Assembler(registry, policy=policy, ranges=RangeFiles())
     models = Models(registry, assembler=assembler, profiles={WILD: choice, URBAN: choice})
     return Service(

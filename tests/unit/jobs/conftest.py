@@ -3,16 +3,12 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
 from okapia.database.engine import Database
-from okapia.database.tables import users
 from okapia.jobs.queue import JobQueue
 from okapia.jobs.store import JobStore
-from tests.unit.jobs.drafts import NOON, Watch
+from tests.unit.jobs.drafts import Watch, add_people
 from tests.unit.jobs.office import Office
-
-ADA, BEN = "ada", "ben"
 
 
 @pytest.fixture
@@ -23,9 +19,7 @@ def watch() -> Watch:
 @pytest.fixture
 def store(database: Database, watch: Watch) -> JobStore:
     """The jobs of `ada` and `ben`."""
-    with database.write() as connection:
-        rows = [{"id": name, "name": name, "role": "user", "created_at": NOON} for name in (ADA, BEN)]
-        connection.execute(insert(users), rows)
+    add_people(database)
     return JobStore(clock=watch)
 
 
@@ -35,6 +29,5 @@ def queue(watch: Watch) -> JobQueue:
 
 
 @pytest.fixture
-def office(store: JobStore, database: Database, tmp_path: Path, watch: Watch) -> Office:
-    del store  # it makes the users
+def office(database: Database, tmp_path: Path, watch: Watch) -> Office:
     return Office(database, tmp_path, watch)

@@ -4,11 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from sqlalchemy import insert
+
+from okapia.database.engine import Database
+from okapia.database.tables import users
 from okapia.domain.callers import LOCAL_USER_ID
 from okapia.jobs.job import Job, Operation, State
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
+ADA, BEN = "ada", "ben"
 
 
 class Watch:
@@ -22,6 +27,13 @@ class Watch:
 
     def pass_by(self, span: timedelta) -> None:
         self.now += span
+
+
+def add_people(database: Database) -> None:
+    """Make the users `ada` and `ben`."""
+    with database.write() as connection:
+        rows = [{"id": name, "name": name, "role": "user", "created_at": NOON} for name in (ADA, BEN)]
+        connection.execute(insert(users), rows)
 
 
 def draft(user_id: str = LOCAL_USER_ID, *, created_at: datetime = NOON) -> Job:

@@ -17,7 +17,7 @@ from okapia.jobs.job import Job, Operation, Performed
 from okapia.service.job_desk import JobDesk, JobOptions
 from okapia.service.jobs import NewJob
 from okapia.storage.folder_blobs import FolderBlobs
-from tests.unit.jobs.drafts import Watch
+from tests.unit.jobs.drafts import Watch, add_people
 
 TEN = Plan("ten", included=10, has_ocr=False)
 PLANS = {TEN.name: TEN}
@@ -35,6 +35,7 @@ class Office:
     """
 
     def __init__(self, database: Database, folder: Path, watch: Watch) -> None:
+        add_people(database)
         self.database = database
         self.watch = watch
         self.blobs = FolderBlobs(folder / "blobs")

@@ -10,8 +10,7 @@ from okapia.database.engine import Database
 from okapia.domain.errors import NotFound
 from okapia.jobs.answers import RETENTION, Answer, Answers
 from okapia.jobs.store import JobStore
-from tests.unit.jobs.conftest import ADA, BEN
-from tests.unit.jobs.drafts import NOON, Watch
+from tests.unit.jobs.drafts import ADA, BEN, NOON, Watch
 
 SECOND = timedelta(seconds=1)
 

@@ -12,8 +12,7 @@ from okapia.jobs.answers import Answer, Answers
 from okapia.jobs.job import Job, State
 from okapia.jobs.queue import JobQueue
 from okapia.jobs.store import JobStore
-from tests.unit.jobs.conftest import ADA
-from tests.unit.jobs.drafts import DAY, NOON, Watch, draft, queued
+from tests.unit.jobs.drafts import ADA, DAY, NOON, Watch, draft, queued
 
 SECOND = timedelta(seconds=1)
 

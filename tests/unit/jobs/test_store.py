@@ -14,8 +14,7 @@ from okapia.jobs import store as store_module
 from okapia.jobs.job import Job, State
 from okapia.jobs.queue import JobQueue
 from okapia.jobs.store import JobQuery, JobStore, TooManyJobs
-from tests.unit.jobs.conftest import ADA, BEN
-from tests.unit.jobs.drafts import DAY, NOON, Watch, draft, queued
+from tests.unit.jobs.drafts import ADA, BEN, DAY, NOON, Watch, draft, queued
 
 SECOND = timedelta(seconds=1)
 

@@ -5,7 +5,7 @@ Field names, ranges and shapes follow the vendor's; what is ours is added beside
 
 from fastapi import APIRouter
 
-from okapia.dialects.animaldetect import detect, reference
+from okapia.dialects.animaldetect import detect, jobs, reference, results, uploading
 from okapia.dialects.base import Dialect
 from okapia.web.context import Context
 
@@ -13,10 +13,9 @@ __all__ = ["dialect"]
 
 
 def _build(context: Context) -> APIRouter:
-    router = APIRouter()
-    router.include_router(detect.build(context))
-    router.include_router(reference.build(context))
-    return router
+    rooms = (detect, results, jobs, uploading, reference)
+    # One flat list: routers within routers hide their routes from whoever looks for clashing paths.
+    return APIRouter(routes=[route for room in rooms for route in room.build(context).routes])
 
 
 dialect = Dialect("animaldetect", "Animal Detect API, state of June 2026", _build, also_under=("/api",))

@@ -28,7 +28,8 @@ from okapia.dialects.animaldetect.asking import Asked
 from okapia.domain.models import ModelChoice
 from okapia.domain.taxonomy import Taxon
 from okapia.domain.types import Analysis, AnalysisOptions, Failure, ImageResult
-from okapia.service import Call, ResolvedPlace, Seen
+from okapia.service import ResolvedPlace
+from okapia.service.calls import Call, Seen
 from okapia.web.context import Context
 from okapia.web.paying import paid
 from okapia.web.problems import RefusedImage
@@ -68,7 +69,7 @@ class Answers:
             if asked.parameters.render:
                 return await self._drawn(asked, result.outcome)
             kept = Kept(call.expires_at)
-            body = _dump(self.answer(asked, result, result.outcome, way, kept=kept))
+            body = dump(self.answer(asked, result, result.outcome, way, kept=kept))
             seen = [self.seen(request, asked, result.outcome, kept)]
             call.keep(kept.id, _endpoint(request), body, seen=seen)
         return _json(body)
@@ -90,7 +91,7 @@ class Answers:
                 raise RefusedImage(failures[0])
             kept = Kept(call.expires_at)
             milliseconds = round((perf_counter() - started) * 1000)
-            body = _dump(self._batch(asked, results, way, kept, milliseconds=milliseconds))
+            body = dump(self._batch(asked, results, way, kept, milliseconds=milliseconds))
             call.keep(kept.id, _endpoint(request), body, seen=self._all_seen(request, asked, results, kept))
         return _json(body)
 
@@ -179,7 +180,8 @@ def _endpoint(request: Request) -> str:
     return request.url.path.removeprefix("/api")
 
 
-def _dump(answer: BaseModel) -> bytes:
+def dump(answer: BaseModel) -> bytes:
+    """Write an answer as JSON, without the fields that are not known."""
     return answer.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 

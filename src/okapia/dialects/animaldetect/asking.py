@@ -1,6 +1,6 @@
 """What a caller asks of one picture, checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -114,7 +114,11 @@ def many_asked(upload: Upload, query: dict[str, str], *, default_threshold: floa
 
 
 def _parameters(upload: Upload, query: dict[str, str], default_threshold: float) -> Parameters:
-    given = {"threshold": default_threshold} | query | upload.fields
+    return parameters_of({"threshold": default_threshold} | query | upload.fields)
+
+
+def parameters_of(given: Mapping[str, object]) -> Parameters:
+    """Check what is said beside a picture; raises `InvalidRequest`, whose `param` names what is wrong."""
     try:
         return Parameters.model_validate(given)
     except ValidationError as error:

@@ -1,0 +1,102 @@
+"""What couriers of several processes share: claims, dead processes, and those that come back."""
+
+from datetime import timedelta
+
+from okapia.database.instances import Instance
+from okapia.webhooks.deliveries import Attempt
+from okapia.webhooks.queue import Claimed, DeliveryQueue
+from tests.unit.webhooks.house import House
+from tests.unit.webhooks.receiver import Receiver
+
+
+def claim(house: House, queue: DeliveryQueue) -> Claimed | None:
+    with house.database.write() as connection:
+        return queue.claim(connection)
+
+
+def settle(house: House, queue: DeliveryQueue, claimed: Claimed, *, status: int) -> None:
+    attempt = Attempt(house.watch(), status, None, 5)
+    with house.database.write() as connection:
+        queue.settle(connection, claimed, attempt, jitter=0.0)
+
+
+def test_nothing_is_due_before_its_time(house: House) -> None:
+    house.add()
+    house.emit()
+    claimed = claim(house, house.queue)
+    assert claimed is not None
+    settle(house, house.queue, claimed, status=500)
+
+    with house.database.read() as connection:
+        assert not house.queue.is_due(connection)
+    house.watch.pass_by(timedelta(seconds=5))
+    with house.database.read() as connection:
+        assert house.queue.is_due(connection)
+
+
+def test_what_a_dead_process_was_sending_is_sent_again_under_the_same_id(
+    house: House, receiver: Receiver
+) -> None:
+    endpoint, dead = house.add(receiver.url), Instance(house.database)
+    house.emit()
+    lost = claim(house, DeliveryQueue(instance_id=dead.id, clock=house.watch))
+    assert lost is not None
+    assert not house.courier().deliver_next()
+
+    with house.database.write() as connection:
+        released = house.queue.release(connection, dead.id)
+
+    assert released == 1
+    assert house.courier().deliver_next()
+    assert receiver.ids == [lost.event_id]
+    assert house.sent_to(endpoint)[0].state == "delivered"
+
+
+def test_what_a_process_was_sending_that_is_known_no_more_is_sent_again(house: House) -> None:
+    house.add()
+    house.emit()
+    gone = Instance(house.database)
+    claim(house, DeliveryQueue(instance_id=gone.id, clock=house.watch))
+    gone.leave()
+
+    with house.database.write() as connection:
+        assert house.queue.release(connection, "somebody else") == 1
+
+
+def test_what_a_living_process_sends_stays_its_own(house: House) -> None:
+    house.add()
+    house.emit()
+    claim(house, house.queue)
+
+    with house.database.write() as connection:
+        assert house.queue.release(connection, "somebody else") == 0
+
+
+def test_a_process_that_was_taken_for_dead_changes_nothing_when_it_comes_back(house: House) -> None:
+    endpoint, slow = house.add(), Instance(house.database)
+    house.emit()
+    slow_queue = DeliveryQueue(instance_id=slow.id, clock=house.watch)
+    lost = claim(house, slow_queue)
+    assert lost is not None
+    with house.database.write() as connection:
+        house.queue.release(connection, slow.id)
+    taken = claim(house, house.queue)
+    assert taken is not None
+
+    settle(house, slow_queue, lost, status=410)
+
+    assert house.record(endpoint).attempts == ()
+    assert house.get(endpoint).disabled_at is None
+    settle(house, house.queue, taken, status=200)
+    assert house.sent_to(endpoint)[0].state == "delivered"
+
+
+def test_neither_bodies_nor_secrets_are_in_what_is_printed(house: House) -> None:
+    house.add("https://example.org/?token=t0ps3cret")
+    house.emit()
+
+    shown = repr(claim(house, house.queue))
+
+    assert "t0ps3cret" not in shown
+    assert "succeeded" not in shown
+    assert "sealed" not in shown
