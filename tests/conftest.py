@@ -55,6 +55,11 @@ def instance(database: Database) -> Instance:
     return Instance(database)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the committed OpenAPI document be written anew."""
+    parser.addoption("--write-openapi", action="store_true", help="write docs/reference/openapi.json")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the slow tests to `make test-all`: deselected, for a skipped one would fail in CI."""
     if os.environ.get("OKAPIA_TEST_ALL") or config.getoption("-m"):

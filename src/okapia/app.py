@@ -20,6 +20,7 @@ from okapia import __version__
 from okapia.accounts.plans import parse_plans
 from okapia.dialects.base import discover
 from okapia.dialects.operations import DOCS_ASSETS
+from okapia.dialects.webhooks import document_webhooks
 from okapia.domain.errors import InvalidSettings
 from okapia.models.catalog import Catalog
 from okapia.models.devices import CPU, Device, Hardware, parse_device, take_device
@@ -38,6 +39,7 @@ from okapia.vision.decode import DecodePolicy, Scaling, Truncated
 from okapia.vision.header import FORMATS
 from okapia.web.context import Context, Limits, refuse_source
 from okapia.web.middleware import install
+from okapia.web.openapi import Application
 
 _GPU_WORKERS_PER_CORE = 4
 _EVICTION_INTERVAL_S = 30
@@ -68,7 +70,9 @@ def _device(settings: Settings, hardware: Hardware) -> Device:
     return take_device(asked, hardware=hardware)
 
 
-def decode_policy(settings: Settings, *, workers: int = 1, formats: tuple[str, ...] = FORMATS) -> DecodePolicy:
+def decode_policy(
+    settings: Settings, *, workers: int = 1, formats: tuple[str, ...] = FORMATS
+) -> DecodePolicy:
     """Say how pictures of these formats are decoded, and make room for them."""
     largest = settings.max_pixels * MOST_BYTES_PER_PIXEL
     return DecodePolicy(
@@ -152,7 +156,7 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
     """
     context = _context(settings, service)
     _refuse_strangers(context)
-    app = FastAPI(
+    app = Application(
         title="Okapia",
         version=__version__,
         summary="The camera-trap image API that you run yourself.",
@@ -161,6 +165,7 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
     )
     install(app, allowed_hosts=settings.allowed_hosts, cors_origins=settings.cors_origins)
     app.mount(DOCS_ASSETS, StaticFiles(directory=_DOCS_FILES))
+    document_webhooks(app.webhooks)
     claims: Claims = {}
     app.state.claims = claims
     for dialect in discover():

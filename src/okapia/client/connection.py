@@ -160,6 +160,6 @@ def _checked_url(base_url: str) -> str:
 def _checked_key(api_key: str) -> str:
     """Refuse here what HTTP would refuse with the key in its message."""
     key = api_key.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError("the API key holds a space, a line break or a character that no key has")
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("the API key is blank, or holds a space or a character that no key has")
     return key

@@ -51,16 +51,21 @@ class Model(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credits(Answer):
-    """What is left, in pictures; numbers that an unlimited plan has not are None."""
+    """What was used and is left, in pictures.
 
-    included_total: int | None = None
-    included_used: int | None = None
-    included_remaining: int | None = None
-    top_up_balance: int | None = None
-    grace_limit: int | None = None
-    grace_used: int | None = None
-    grace_remaining: int | None = None
-    total_available: int | None = None
+    Attributes:
+        unlimited: the account is never refused, and its totals are a number without meaning.
+    """
+
+    included_total: int
+    included_used: int
+    included_remaining: int
+    top_up_balance: int
+    grace_limit: int
+    grace_used: int
+    grace_remaining: int
+    total_available: int
+    unlimited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ class Billing(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests(Answer):
-    """Calls counted since midnight and since the first of the month, UTC."""
+    """Calls since midnight and since the first of the month, in UTC."""
 
     today: int
     this_month: int
@@ -88,11 +93,12 @@ class Requests(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit(Answer):
-    """Calls a minute; None where there is no limit."""
+    """Calls a minute, and how many of them are left; without meaning where they are `unlimited`."""
 
-    limit: int | None = None
-    remaining: int | None = None
+    limit: int
+    remaining: int
     reset_at: datetime | None = None
+    unlimited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

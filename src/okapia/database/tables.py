@@ -239,6 +239,7 @@ jobs = Table(
     Column("finished_at", Moment),
     Column("expires_at", Moment, nullable=False),
     Index(None, "user_id", "created_at", "id"),
+    Index(None, "user_id", "state", "created_at", "id"),
     Index(None, "state", "priority", "submitted_at"),
     Index(None, "expires_at"),
     comment="One picture each, analysed when a worker is free. A job's answer has the job's id.",

@@ -69,7 +69,7 @@ class Job:
     Attributes:
         id: a UUID of version 4; its answer has the same one.
         options: the parameters of the call that would do it at once, checked.
-        priority: 0, or less for what may wait until others are done.
+        priority: 0 goes first; more may wait until others are done.
         sealed_source_url: where the picture is fetched from; None when it is uploaded.
         attempts: how often it was begun.
         due_at: when it may be begun; later than `submitted_at` after trouble that may pass.

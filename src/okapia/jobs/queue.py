@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select
 
 from okapia.database.tables import answers, instances, jobs
 from okapia.domain.clock import Clock, utc_now
 from okapia.domain.types import Failure
 from okapia.jobs.job import BLOBS, UNSUBMITTED, Job, State, pause_after
-from okapia.jobs.rows import is_in, move
+from okapia.jobs.rows import is_in, is_none_of, move
 
 _UNFINISHED = [state for state in State if not state.is_final]
 _ENDED = [state for state in State if state.is_final]
@@ -28,7 +28,7 @@ class JobQueue:
         turn = (
             select(jobs.c.id)
             .where(jobs.c.state == State.QUEUED.value, jobs.c.due_at <= now, jobs.c.expires_at > now)
-            .order_by(jobs.c.priority.desc(), jobs.c.submitted_at)
+            .order_by(jobs.c.priority, jobs.c.submitted_at)
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
@@ -63,26 +63,23 @@ class JobQueue:
     def expire(self, connection: Connection, *, most: int = 500) -> list[Job]:
         """End up to `most` jobs whose time is over: to be uploaded and submitted, or to be begun."""
         now = self._clock()
-        late = or_(
-            and_(is_in(UNSUBMITTED), jobs.c.upload_expires_at <= now),
-            and_(jobs.c.state == State.QUEUED.value, jobs.c.expires_at <= now),
-        )
-        some = select(jobs.c.id).where(late).limit(most).with_for_update(skip_locked=True)
-        return move(connection, State.EXPIRED, {"finished_at": now}, jobs.c.id.in_(some))
+        ended = {"finished_at": now}
+        unsubmitted = and_(is_in(UNSUBMITTED), jobs.c.upload_expires_at <= now)
+        late = move(connection, State.EXPIRED, ended, _some(unsubmitted, most))
+        unbegun = and_(is_none_of({State.PROCESSING, *_ENDED}), jobs.c.expires_at <= now)
+        return late + move(connection, State.EXPIRED, ended, _some(unbegun, most - len(late)))
 
     def forget(self, connection: Connection, *, most: int = 500) -> int:
         """Delete up to `most` ended jobs that are kept no longer; gives how many."""
-        old = and_(is_in(_ENDED), jobs.c.expires_at <= self._clock())
-        some = select(jobs.c.id).where(old).limit(most)
-        return connection.execute(delete(jobs).where(jobs.c.id.in_(some))).rowcount
+        old = and_(is_none_of(_UNFINISHED), jobs.c.expires_at <= self._clock())
+        return connection.execute(delete(jobs).where(_some(old, most))).rowcount
 
     def needed(self, connection: Connection, blob_keys: Sequence[str]) -> set[str]:
         """Give those of the blobs that have to be there: for work to come, or with a kept answer."""
-        waiting = {key.removeprefix(f"{BLOBS}/"): key for key in blob_keys}
-        unfinished = select(jobs.c.id).where(jobs.c.id.in_(waiting), is_in(_UNFINISHED))
-        kept = select(answers.c.image_key).where(answers.c.image_key.in_(blob_keys))
-        wanted = {waiting[job_id] for job_id in connection.execute(unfinished).scalars()}
-        return wanted.union(key for key in connection.execute(kept).scalars() if key is not None)
+        keys = {key.removeprefix(f"{BLOBS}/"): key for key in blob_keys}
+        unfinished = select(jobs.c.id).where(jobs.c.id.in_(keys), is_none_of(_ENDED))
+        kept = select(answers.c.id).where(answers.c.id.in_(keys), answers.c.image_key.is_not(None))
+        return {keys[job_id] for job_id in connection.execute(unfinished.union(kept)).scalars()}
 
     def _is_mine(self, job: Job) -> ColumnElement[bool]:
         """Say that a job is still claimed as it was: a process that was taken for dead may come back."""
@@ -92,3 +89,9 @@ class JobQueue:
             jobs.c.instance_id == self._instance_id,
             jobs.c.attempts == job.attempts,
         )
+
+
+def _some(wanted: ColumnElement[bool], most: int) -> ColumnElement[bool]:
+    """Say that a job is one of up to `most`; those that another process holds are left to it."""
+    some = select(jobs.c.id).where(wanted).limit(most).with_for_update(skip_locked=True)
+    return jobs.c.id.in_(some)

@@ -113,7 +113,7 @@ def _plain(text: str) -> str:
     kept = "".join(" " if _is_drawn(letter) else letter for letter in text.translate(_SIGNS))
     plain = unicodedata.normalize("NFKC", kept)
     plain = re.sub(r"(?<=\d)o(?= ?[CF]\b)", "°", plain)
-    plain = re.sub(r"(?<=\d)O\b", "0", plain)
+    plain = re.sub(r"(?<=\d)O+\b", lambda match: "0" * len(match[0]), plain)
     return _NUMBERS.sub(_as_digits, plain)
 
 

@@ -19,11 +19,12 @@ _ENDINGS = "UARY|RUARY|CH|IL|E|Y|UST|T|TEMBER|OBER|EMBER"
 _MONTH_NAME = rf"(?P<name>{'|'.join(_MONTHS)})(?:{_ENDINGS})?"
 _DAY = r"(?P<day>\d{1,2})"
 
-# Readers lose the space between date and time: 2010-11-064:04:00.
-_END = r"(?=\D|$|\d{1,2}:\d\d)"
+# A date is no part of a longer chain of numbers; but readers lose the space before a time: 2010-11-064:04:00.
+_START = r"(?<!\d)(?<!\d[-/.])"
+_END = r"(?=\D|$|\d{1,2}:\d\d)(?![-/.]\d)"
 
 _DATES: Final = tuple(
-    re.compile(rf"(?<!\d){form}{_END}", re.ASCII | re.IGNORECASE)
+    re.compile(_START + form + _END, re.ASCII | re.IGNORECASE)
     for form in (
         rf"{_YEAR}{_GAP}(?P<month>\d{{1,2}}){_GAP}{_DAY}",
         rf"{_DAY}[-/. ]{{0,2}}{_MONTH_NAME}[-/., ]{{0,2}}{_YEAR}",

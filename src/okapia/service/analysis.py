@@ -18,6 +18,7 @@ from okapia.service.meters import Meters
 from okapia.service.models import Models
 from okapia.service.readiness import Readiness
 from okapia.service.species import Species
+from okapia.service.texts import Texts
 from okapia.vision.decode import DecodePolicy
 
 _log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class Service:
         self._scheduler = scheduler
         self._policy = policy
         self._deadline_s = deadline_s
+        self.texts = Texts(scheduler, policy=policy, deadline_s=deadline_s)
         # Loading takes seconds: it must not keep a worker from pictures whose models are there.
         self._loader = ThreadPoolExecutor(1, "okapia-loader")
         self._parked = BoundedSemaphore(scheduler.depth)

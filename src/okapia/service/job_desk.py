@@ -17,6 +17,7 @@ from okapia.jobs.queue import JobQueue
 from okapia.jobs.runner import Perform, Runner
 from okapia.jobs.store import JobStore
 from okapia.jobs.sweeper import Sweeper
+from okapia.jobs.uploads import Uploads
 from okapia.service.jobs import Jobs, told_to
 from okapia.service.results import Results
 from okapia.storage.blobs import BlobStore
@@ -76,15 +77,15 @@ class JobDesk:
         self._pictures = Pictures(
             blobs,
             vault=Vault(load_or_make_secret(options.home, _VAULT)),
-            signer=UrlSigner(load_or_make_secret(options.home, _SIGNER)),
             fetch=options.fetch,
             max_bytes=options.max_bytes,
-            clock=clock,
         )
+        signer = UrlSigner(load_or_make_secret(options.home, _SIGNER))
         self.jobs = Jobs(
             database,
             store=store,
             closing=self._closing,
+            uploads=Uploads(blobs, signer=signer, max_bytes=options.max_bytes, clock=clock),
             pictures=self._pictures,
             ledger=ledger,
             wake=self._queued.release,
@@ -103,7 +104,9 @@ class JobDesk:
         self._runner: Runner | None = None
 
     def start(self, perform: Perform) -> None:
-        """Begin to work on jobs, each as `perform` does it."""
+        """Begin to work on jobs, each as `perform` does it; first on those that dead processes had begun."""
+        with self._database.write() as connection:
+            self._queue.recover(connection)
         self._runner = self.runner(perform)
         self._runner.start()
 

@@ -18,6 +18,7 @@ from okapia.jobs.closing import Closing, Emit
 from okapia.jobs.job import Job, Operation, Performed, State
 from okapia.jobs.pictures import Pictures
 from okapia.jobs.store import JobPage, JobQuery, JobStore
+from okapia.jobs.uploads import Uploads
 from okapia.storage.blobs import SignedUpload
 from okapia.webhooks.events import Event, EventType, Seen
 from okapia.webhooks.outbox import Outbox
@@ -60,6 +61,7 @@ class Jobs:
         *,
         store: JobStore,
         closing: Closing,
+        uploads: Uploads,
         pictures: Pictures,
         ledger: Ledger,
         wake: Callable[[], None],
@@ -70,6 +72,7 @@ class Jobs:
         self._database = database
         self._store = store
         self._closing = closing
+        self._uploads = uploads
         self._pictures = pictures
         self._ledger = ledger
         self._wake = wake
@@ -79,7 +82,7 @@ class Jobs:
     @property
     def max_bytes(self) -> int:
         """Of a job's picture."""
-        return self._pictures.max_bytes
+        return self._uploads.max_bytes
 
     def create(self, caller: Caller, wanted: NewJob) -> Job:
         """Take a new job; one whose picture is fetched is queued at once.
@@ -102,8 +105,8 @@ class Jobs:
         return job
 
     def invite(self, job: Job, *, base_url: str, path: str) -> SignedUpload:
-        """Say how a job's picture is to be uploaded; raises what `Pictures.invite` raises."""
-        return self._pictures.invite(job, base_url=base_url, path=path)
+        """Say how a job's picture is to be uploaded; raises what `Uploads.invite` raises."""
+        return self._uploads.invite(job, base_url=base_url, path=path)
 
     def receive(
         self, job_id: str, chunks: Iterable[bytes], *, path: str, query: str, content_type: str
@@ -115,10 +118,10 @@ class Jobs:
             NotFound, Expired, WrongState: the job does not take a picture (any more).
             EmptyImage, PayloadTooLarge, StorageError: what was there before is there still.
         """
-        self._pictures.check_upload(path, query, content_type=content_type)
+        self._uploads.check(path, query, content_type=content_type)
         with self._database.read() as connection:
             job = self._store.awaiting(connection, job_id)
-        self._pictures.take(job, chunks)
+        self._uploads.take(job, chunks)
         with self._database.write() as connection:
             self._store.mark_uploaded(connection, job_id)
 
@@ -133,7 +136,7 @@ class Jobs:
         """
         job = self.get(caller, job_id)
         if job.state in {State.AWAITING_UPLOAD, State.UPLOADED}:
-            self._pictures.check_there(job)
+            self._uploads.check_there(job)
         with self._database.write() as connection:
             queued = self._store.submit(connection, caller.user_id, job_id)
             if queued is not None:

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from PIL import (
@@ -58,7 +57,7 @@ _MAGIC: Final = {
 }
 
 
-def open_header(data: bytes, formats: Sequence[str]) -> ImageFile.ImageFile:
+def open_header(data: bytes, formats: tuple[str, ...]) -> ImageFile.ImageFile:
     """Read the header of a picture in one of `formats`; no pixel is decoded yet.
 
     Raises:

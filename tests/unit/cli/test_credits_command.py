@@ -120,9 +120,7 @@ def test_plans_of_the_settings_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_an_unknown_plan_names_those_there_are() -> None:
-    with pytest.raises(
-        InvalidRequest, match="public, core, growth, got 'gold'"
-    ):
+    with pytest.raises(InvalidRequest, match="public, core, growth, got 'gold'"):
         credits_command("plan", "ada", "gold")
 
 

@@ -13,7 +13,7 @@ import uvicorn
 from okapia.app import build_app
 from okapia.cli.accounts_desk import Accounts, open_accounts
 from okapia.client import Okapia
-from okapia.domain.callers import Rates, Scope
+from okapia.domain.callers import Rates, Role, Scope
 from okapia.settings import Settings
 from tests.ledger_books import assert_balanced
 from tests.unit.dialects.foxes import fox_service
@@ -66,7 +66,9 @@ class House:
     ) -> str:
         """Give somebody an account and a key."""
         with self.accounts.database.write() as connection:
-            user = self.accounts.users.add(connection, name, plan=plan, password_hash=None, actor="a test")
+            user = self.accounts.users.add(
+                connection, name, role=Role.USER, plan=plan, password_hash=None, actor="a test"
+            )
             made = self.accounts.keys.mint(
                 connection, user, name="camera", scopes=scopes, rates=rates, actor="a test"
             )

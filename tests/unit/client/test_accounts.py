@@ -44,17 +44,16 @@ def test_a_key_without_the_scope_is_refused(house: House) -> None:
         okapia.detect(FOX)
 
 
-def test_a_spent_account_is_refused_and_what_was_done_before_is_kept(house: House) -> None:
+def test_an_account_with_too_few_credits_is_refused_and_charged_nothing(house: House) -> None:
     with Okapia(house.url, house.key(plan="metered")) as okapia:
-        items = okapia.batch_detect([FOX] * 12)
+        first = list(okapia.batch_detect([FOX, FOX]))
         with pytest.raises(CreditsSpent):
-            next(items)
-        done = [okapia.detect(FOX) for _ in range(3)]
-        with pytest.raises(CreditsSpent):
-            okapia.detect(FOX)
+            list(okapia.batch_detect([FOX, FOX]))
+        usage = okapia.usage()
 
-        assert len(done) == 3
-        assert okapia.usage().credits.total_available == 0
+    assert [item.error for item in first] == [None, None]
+    assert (usage.credits.included_total, usage.credits.total_available) == (3, 1)
+    assert usage.requests.today == 1
 
 
 def test_a_call_made_twice_under_one_key_is_charged_once(house: House) -> None:
@@ -69,8 +68,9 @@ def test_a_call_made_twice_under_one_key_is_charged_once(house: House) -> None:
 def test_too_many_calls_are_refused_with_the_time_to_come_again(house: House) -> None:
     key = house.key(rates=Rates(inference=1))
 
-    with Okapia(house.url, key, max_retries=0) as okapia, pytest.raises(RateLimited) as caught:
-        for _ in range(2):
+    with Okapia(house.url, key, max_retries=0) as okapia:
+        okapia.detect(FOX)
+        with pytest.raises(RateLimited) as caught:
             okapia.detect(FOX)
 
     assert caught.value.retry_after_s is not None

@@ -1,5 +1,6 @@
 """Webhooks through the client: made, told of what was seen, believed, and looked after."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -87,3 +88,66 @@ def test_a_test_event_is_sent_and_logged(okapia: Okapia, receiver: Receiver, web
 
     assert receiver.next_event(webhook).type == "webhook.test"
     assert [one.id for one in okapia.webhooks.deliveries(webhook.id)] == [delivery.id]
+
+
+def test_a_delivery_is_sent_again_as_the_same_event(
+    okapia: Okapia, receiver: Receiver, webhook: Webhook
+) -> None:
+    delivery = okapia.webhooks.test(webhook.id)
+    _, first = receiver.came.get(timeout=WAIT_S)
+    wait_for_delivery(okapia, webhook)
+
+    okapia.webhooks.replay(webhook.id, delivery.id)
+
+    _, second = receiver.came.get(timeout=WAIT_S)
+    assert second["webhook-id"] == first["webhook-id"] == delivery.event_id
+
+
+def wait_for_delivery(okapia: Okapia, webhook: Webhook) -> None:
+    """Wait until the server has noted that the newest event arrived."""
+    ends_at = time.monotonic() + WAIT_S
+    while next(okapia.webhooks.deliveries(webhook.id)).state != "delivered":
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
+
+
+def test_a_filter_says_what_is_told_of(okapia: Okapia, receiver: Receiver) -> None:
+    wanted = DetectionFilter(
+        category=["animal"], taxon="canidae", camera=["C7"], min_score=0.5, hours=("20:00", "06:00")
+    )
+
+    made = okapia.webhooks.create(receiver.url, events=["detection.created"], detections=wanted)
+
+    kept = okapia.webhooks.get(made.id).filter
+    assert kept["taxon_name"] == "canine family"
+    assert (kept["category"], kept["camera"], kept["min_score"]) == (["animal"], ["C7"], 0.5)
+    assert kept["hours"] == {"from": "20:00", "to": "06:00"}
+
+
+def test_a_change_leaves_alone_what_it_does_not_name(okapia: Okapia, webhook: Webhook) -> None:
+    changed = okapia.webhooks.change(webhook.id, description="the night shift", enabled=False)
+
+    assert (changed.description, changed.enabled) == ("the night shift", False)
+    assert (changed.url, changed.events) == (webhook.url, webhook.events)
+
+
+def test_a_secret_is_shown_once(okapia: Okapia, webhook: Webhook) -> None:
+    again = {one.id: one for one in okapia.webhooks.all()}[webhook.id]
+
+    assert (webhook.secret or "").startswith("whsec_")
+    assert again.secret is None
+    assert str(webhook.secret) not in repr(webhook)
+
+
+def test_a_deleted_webhook_is_not_found(okapia: Okapia, receiver: Receiver) -> None:
+    made = okapia.webhooks.create(receiver.url)
+
+    okapia.webhooks.delete(made.id)
+
+    with pytest.raises(NotFound):
+        okapia.webhooks.get(made.id)
+
+
+def test_an_event_that_there_is_not_is_refused(okapia: Okapia, receiver: Receiver) -> None:
+    with pytest.raises(InvalidRequest):
+        okapia.webhooks.create(receiver.url, events=["fox.seen"])

@@ -160,7 +160,7 @@ def test_wrong_options_are_refused_before_anything_is_uploaded(
         {"filename": "fox\x00.jpg"},
         {"filename": "x" * 256},
         {"client_reference_id": "x" * 256},
-        {"priority": 1},
+        {"priority": -1},
         {"source_url": "file:///etc/passwd"},
         {"source_url": "ftp://cam.example/fox.jpg"},
         {"options": [1]},

@@ -49,7 +49,7 @@ def test_what_is_claimed_is_this_processs_alone(database: Database, store: JobSt
 def test_what_may_wait_waits_and_the_first_come_is_the_first_served(
     database: Database, store: JobStore, queue: JobQueue
 ) -> None:
-    patient = queued(draft(ADA, created_at=NOON - 9 * SECOND), priority=-1)
+    patient = queued(draft(ADA, created_at=NOON - 9 * SECOND), priority=1)
     second = queued(draft(ADA, created_at=NOON - 3 * SECOND))
     first = queued(draft(ADA, created_at=NOON - 6 * SECOND))
     create(database, store, patient, second, first)

@@ -51,7 +51,7 @@ def test_a_job_comes_back_as_it_was_made(database: Database, store: JobStore) ->
         key_id="key_1",
         client_reference_id="camera 7",
         sequence_id="burst 3",
-        priority=-2,
+        priority=2,
         sealed_source_url=b"sealed",
         keeps_image=True,
     )

@@ -37,9 +37,13 @@ def is_free(budget: DecodeBudget) -> bool:
 def test_what_fits_beside_the_others_is_taken_and_what_does_not_is_refused() -> None:
     budget = DecodeBudget(100)
 
-    with budget.hold(60, Crowded.REFUSE), budget.hold(40, Crowded.REFUSE):
-        with pytest.raises(ServerBusy) as refused, budget.hold(1, Crowded.REFUSE):
-            pass
+    with (
+        budget.hold(60, Crowded.REFUSE),
+        budget.hold(40, Crowded.REFUSE),
+        pytest.raises(ServerBusy) as refused,
+        budget.hold(1, Crowded.REFUSE),
+    ):
+        pass
 
     assert refused.value.retry_after_s == 2
     assert is_free(budget)

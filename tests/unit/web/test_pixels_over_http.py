@@ -1,6 +1,7 @@
 """What strangers' pictures may be, and how much of them is decoded at a time."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from io import BytesIO
 from pathlib import Path
 
@@ -91,8 +92,12 @@ def test_a_picture_beyond_all_room_has_too_many_pixels(client: TestClient) -> No
 def test_bulk_work_waits_for_room(service: Service, policy: DecodePolicy) -> None:
     images = [NamedImage(name, jpeg) for name in "abcdef"]
 
-    results = service.analyze_many(images, AnalysisOptions())
-    with policy.budget.hold(ROOM, Crowded.WAIT):
-        service.close()
+    with ThreadPoolExecutor(1) as runner:
+        with policy.budget.hold(ROOM, Crowded.WAIT):
+            results = runner.submit(lambda: list(service.analyze_many(images, AnalysisOptions())))
+            _, waiting = wait([results], timeout=0.1)
+        outcomes = [result.outcome for result in results.result(timeout=10)]
+    service.close()
 
-    assert all(isinstance(result.outcome, Analysis) for result in results)
+    assert waiting
+    assert [isinstance(outcome, Analysis) for outcome in outcomes] == [True] * 6

@@ -1,6 +1,8 @@
 """The courier: what is sent, when it is sent again, and when it is not."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -29,6 +31,18 @@ def signed_by(secret: str, request: Received) -> bool:
     moment = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
     expected = Webhook(secret).sign(request.headers["webhook-id"], moment, request.body.decode())
     return expected in request.headers["webhook-signature"].split(" ")
+
+
+@contextmanager
+def running(*couriers: Courier) -> Iterator[None]:
+    """Have couriers send in the background, and finish in the end."""
+    for courier in couriers:
+        courier.start()
+    try:
+        yield
+    finally:
+        for courier in couriers:
+            courier.stop()
 
 
 def wait_for(receiver: Receiver, number: int) -> None:
@@ -370,12 +384,10 @@ def test_a_slow_endpoint_does_not_hold_up_another(house: House, receiver: Receiv
         quick = house.add(receiver.url)
         for _ in range(3):
             house.emit()
-        courier = house.courier(workers=2)
 
-        courier.start()
-        wait_for(receiver, 3)
-        slow.may_answer.set()
-        courier.stop()
+        with running(house.courier(workers=2)):
+            wait_for(receiver, 3)
+            slow.may_answer.set()
 
     assert {delivery.state for delivery in house.sent_to(quick)} == {DeliveryState.DELIVERED}
 
@@ -385,13 +397,11 @@ def test_an_endpoint_gets_one_delivery_at_a_time(house: House, receiver: Receive
     house.add(receiver.url)
     for _ in range(4):
         house.emit()
-    courier = house.courier(workers=4)
 
-    courier.start()
-    wait_for(receiver, 1)
-    receiver.may_answer.set()
-    wait_for(receiver, 4)
-    courier.stop()
+    with running(house.courier(workers=4)):
+        wait_for(receiver, 1)
+        receiver.may_answer.set()
+        wait_for(receiver, 4)
 
     assert receiver.most_at_once == 1
     assert len(set(receiver.ids)) == 4
@@ -419,13 +429,9 @@ def test_two_couriers_deliver_each_event_once(house: House, receiver: Receiver) 
     for _ in range(5):
         house.emit()
     elsewhere = DeliveryQueue(instance_id=other.id, clock=house.watch)
-    couriers = [house.courier(workers=3), house.courier(queue=elsewhere, workers=3)]
 
-    for courier in couriers:
-        courier.start()
-    wait_for(receiver, 20)
-    for courier in couriers:
-        courier.stop()
+    with running(house.courier(workers=3), house.courier(queue=elsewhere, workers=3)):
+        wait_for(receiver, 20)
 
     got = [(request.path, request.headers["webhook-id"]) for request in receiver.received]
     assert len(got) == len(set(got)) == 20
@@ -437,11 +443,9 @@ def test_stopping_waits_for_what_is_under_way(house: House, receiver: Receiver) 
     receiver.may_answer.clear()
     endpoint = house.add(receiver.url)
     house.emit()
-    courier = house.courier(workers=1)
-    courier.start()
-    wait_for(receiver, 1)
 
-    receiver.may_answer.set()
-    courier.stop()
+    with running(house.courier(workers=1)):
+        wait_for(receiver, 1)
+        receiver.may_answer.set()
 
     assert house.sent_to(endpoint)[0].state == "delivered"

@@ -1,6 +1,7 @@
 """What couriers of several processes share: claims, dead processes, and those that come back."""
 
 from datetime import timedelta
+from threading import Barrier, Thread
 
 from okapia.database.instances import Instance
 from okapia.webhooks.deliveries import Attempt
@@ -32,6 +33,29 @@ def test_nothing_is_due_before_its_time(house: House) -> None:
     house.watch.pass_by(timedelta(seconds=5))
     with house.database.read() as connection:
         assert house.queue.is_due(connection)
+
+
+def test_of_those_who_claim_at_once_one_sends_to_an_endpoint(house: House) -> None:
+    house.add()
+    for _ in range(30):
+        house.emit()
+    together = Barrier(6, timeout=10)
+    claimed: list[Claimed | None] = []
+
+    def go() -> None:
+        together.wait()
+        claimed.extend(claim(house, house.queue) for _ in range(5))
+
+    for _ in range(5):
+        claimed.clear()
+        threads = [Thread(target=go) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        (taken,) = [one for one in claimed if one is not None]
+        settle(house, house.queue, taken, status=200)
 
 
 def test_what_a_dead_process_was_sending_is_sent_again_under_the_same_id(

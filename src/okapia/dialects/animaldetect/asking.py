@@ -97,11 +97,17 @@ def url_asked(upload: Upload, *, default_threshold: float, read: Callable[[str],
         InvalidRequest: there is no `url`, it is no http(s) one, or a parameter is out of range.
         BadImage: it may not be fetched, or cannot be.
     """
+    url = url_of(upload)
+    parameters = _parameters(upload, {}, default_threshold)
+    return Asked(read(url), url.rpartition("/")[2] or "image", parameters, source_url=url)
+
+
+def url_of(upload: Upload) -> str:
+    """Take the URL out of a body; raises `InvalidRequest` when there is none, or it is no http(s) one."""
     url = upload.fields.pop("url", None)
     if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
         raise InvalidRequest(f"url: expected an http or https URL, got {url!r}", param="url")
-    parameters = _parameters(upload, {}, default_threshold)
-    return Asked(read(url), url.rpartition("/")[2] or "image", parameters, source_url=url)
+    return url
 
 
 def many_asked(upload: Upload, query: dict[str, str], *, default_threshold: float) -> list[Asked]:
@@ -127,7 +133,9 @@ def parameters_of(given: Mapping[str, object]) -> Parameters:
         raise InvalidRequest(f"{name}: {first['msg']}, got {first['input']!r}", param=name) from error
 
 
-FIELDS: dict[str, dict[str, object]] = {
+Schema = dict[str, object]
+
+FIELDS: dict[str, Schema] = {
     "threshold": {"type": "number", "minimum": 0.01, "maximum": 0.99, "default": 0.2},
     "classify": {"type": "boolean", "default": True},
     "country": {"type": "string"},
@@ -145,37 +153,37 @@ FIELDS: dict[str, dict[str, object]] = {
 }
 
 
-_FILE: dict[str, object] = {"type": "string", "format": "binary"}
-_BASE64: dict[str, object] = {"type": "string", "contentEncoding": "base64"}
+_FILE: Schema = {"type": "string", "format": "binary"}
+_BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
 _IN_QUERY = [{"name": name, "in": "query", "schema": schema} for name, schema in FIELDS.items()]
 
 
-def _body_of(name: str, image: dict[str, object]) -> dict[str, object]:
-    properties = {name: image, **FIELDS}
+def _body_of(name: str, value: Schema, fields: Mapping[str, Schema] = FIELDS) -> Schema:
+    properties = {name: value, **fields}
     return {"schema": {"type": "object", "required": [name], "properties": properties}}
 
 
-def _up_to_ten(image: dict[str, object]) -> dict[str, object]:
+def _up_to_ten(image: Schema) -> Schema:
     return {"type": "array", "minItems": 1, "maxItems": MOST_IMAGES, "items": image}
 
 
-REQUEST = {
-    "parameters": _IN_QUERY,
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": _body_of("image", _FILE),
-            "application/json": _body_of("image", _BASE64),
-            "image/jpeg": {"schema": _FILE},
-        },
-    },
-}
-URL_REQUEST = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": _body_of("url", {"type": "string", "format": "uri"})},
-    },
-}
+def image_request(fields: Mapping[str, Schema] = FIELDS) -> Schema:
+    """Describe a call about one picture with `fields` beside it."""
+    content = {
+        "multipart/form-data": _body_of("image", _FILE, fields),
+        "application/json": _body_of("image", _BASE64, fields),
+        "image/jpeg": {"schema": _FILE},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def url_request(fields: Mapping[str, Schema] = FIELDS) -> Schema:
+    """Describe a call about a picture that is fetched, with `fields` beside its URL."""
+    content = {"application/json": _body_of("url", {"type": "string", "format": "uri"}, fields)}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+REQUEST = {"parameters": _IN_QUERY, **image_request()}
 BATCH_REQUEST = {
     "parameters": _IN_QUERY,
     "requestBody": {

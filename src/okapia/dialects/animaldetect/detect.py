@@ -13,11 +13,11 @@ from okapia.dialects.animaldetect.answers import BatchAnswer, DetectAnswer, Filt
 from okapia.dialects.animaldetect.asking import (
     BATCH_REQUEST,
     REQUEST,
-    URL_REQUEST,
     Asked,
     many_asked,
     one_asked,
     url_asked,
+    url_request,
 )
 from okapia.domain.callers import Bucket, Scope
 from okapia.service import URBAN, WILD
@@ -48,7 +48,7 @@ def build(context: Context) -> APIRouter:
 def _add_url(router: APIRouter, context: Context, answers: Answers) -> None:
     fetches = CapacityLimiter(MOST_FETCHES)
 
-    @router.post("/detect-url", response_model=DetectAnswer, openapi_extra=URL_REQUEST, responses=_ANSWERS)
+    @router.post("/detect-url", response_model=DetectAnswer, openapi_extra=url_request(), responses=_ANSWERS)
     @needs(Scope.DETECT, Bucket.INFERENCE)
     async def detect_url(request: Request) -> Response:
         """Do as `detect` does with a picture that the server fetches, where the operator lets it."""
@@ -104,15 +104,9 @@ def _add_batch(router: APIRouter, context: Context, answers: Answers, *, suffix:
         return await answers.many(request, asked, profile, is_coarse=True)
 
 
-_PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"description": "What was found", "content": {"image/jpeg": {"schema": {"type": "string"}}}},
-    400: {"description": "The request or its picture is wrong: `code` says how", **_PROBLEM},
-    401: {"description": "No key, or none that is valid", **_PROBLEM},
-    402: {"description": "The credits are spent", **_PROBLEM},
-    403: {"description": "The key lacks the scope", **_PROBLEM},
-    413: {"description": "The body is too large", **_PROBLEM},
-    415: {"description": "The body is of no accepted type", **_PROBLEM},
-    429: {"description": "Too many calls in a minute: `Retry-After` says when", **_PROBLEM},
-    503: {"description": "No model is installed, or the queue is full", **_PROBLEM},
+    402: {"description": "The credits are spent"},
+    413: {"description": "The body, or the pictures in it, are too large"},
+    415: {"description": "The body is of no accepted type"},
 }

@@ -31,7 +31,7 @@ class JobRequest(BaseModel):
         options: the parameters of the call that does the operation at once.
         source_url: where the server fetches the picture, in place of an upload (ours).
         sequence_id: pictures of one sequence bear the same (ours).
-        priority: below 0 for what may wait until other jobs are done (ours).
+        priority: 0 goes first, 9 last: nobody gets ahead of others, but may let them by (ours).
         keep_image: whether the picture is kept with the answer; otherwise it is deleted (ours).
     """
 
@@ -42,7 +42,7 @@ class JobRequest(BaseModel):
     options: dict[str, object] = Field(default_factory=dict)
     source_url: SourceUrl | None = None
     sequence_id: Text | None = None
-    priority: Annotated[int, Field(ge=-9, le=0)] = 0
+    priority: Annotated[int, Field(ge=0, le=9)] = 0
     keep_image: bool = False
 
     @model_validator(mode="after")

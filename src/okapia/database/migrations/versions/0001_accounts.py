@@ -216,6 +216,12 @@ def _make_tables() -> None:
     op.create_index(
         op.f("ix_jobs_user_id_created_at_id"), "jobs", ["user_id", "created_at", "id"], unique=False
     )
+    op.create_index(
+        op.f("ix_jobs_user_id_state_created_at_id"),
+        "jobs",
+        ["user_id", "state", "created_at", "id"],
+        unique=False,
+    )
     op.create_table(
         "open_holds",
         sa.Column("user_id", sa.String(length=64), nullable=False),
