@@ -201,8 +201,8 @@ def _refuse_strangers(context: Context) -> None:
     if not context.is_loopback and not context.desk.callers.has_admin():
         context.desk.close()
         raise InvalidSettings(
-            "host: others can reach the server there, and it has no admin; first run "
-            "`okapia users add NAME --role admin`, or listen on 127.0.0.1"
+            "host, public_url, trusted_proxies: others can reach the server, and it has no admin; first run "
+            "`okapia users add NAME --role admin`, or listen on 127.0.0.1 alone"
         )
 
 

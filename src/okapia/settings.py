@@ -4,6 +4,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -25,6 +26,15 @@ LOOPBACK = "127.0.0.1"
 
 def _default_home() -> Path:
     return Path(platformdirs.user_data_dir("okapia", appauthor=False))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, which may lead anywhere
+        return False
 
 
 class Settings(BaseSettings):
@@ -136,13 +146,9 @@ class Settings(BaseSettings):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether nobody but this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:  # a name, which may lead anywhere
-            return False
+        """Whether nobody but this machine can reach the server, not through a proxy either."""
+        reached_at = urlsplit(self.public_url).hostname or self.host
+        return not self.trusted_proxies and _is_loopback(self.host) and _is_loopback(reached_at)
 
     @property
     def profiles(self) -> dict[str, ModelChoice]:

@@ -117,9 +117,14 @@ def printed(
 
 def source(program: Program, url: str) -> str:
     """Give the page's program with another base URL."""
-    (text,) = re.findall(rf"```{program.language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (text,) = blocks(program.language)
     assert text.count(BASE_URL) == 1
-    return str(text).replace(BASE_URL, url).replace(*program.replace)
+    return text.replace(BASE_URL, url).replace(*program.replace)
+
+
+def blocks(language: str) -> list[str]:
+    """Give the page's blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_batch_detect_answers_with_the_vendors_fields(printed: tuple[Answer, Answer]) -> None:
@@ -159,6 +164,31 @@ def test_batch_filter_tells_empty_pictures(printed: tuple[Answer, Answer]) -> No
     assert [(d["label"], d["category"]) for d in fox["detections"]] == [("animal", "animal")]
     assert blank["detections"] == []
     assert "country_processed" not in empty_or_not["info"]
+
+
+def test_the_page_shows_what_is_answered(printed: tuple[Answer, Answer]) -> None:
+    shown = [json.loads(text) for text in blocks("json")]
+
+    assert len(shown) == len(printed)
+    for one, answer in zip(shown, printed, strict=True):
+        assert_shows(one, answer)
+
+
+def assert_shows(shown: object, answered: object) -> None:
+    """What the page shows is there, in its place; it may show less, and times and ids are of another run."""
+    if isinstance(shown, dict) and isinstance(answered, dict):
+        for name, value in shown.items():
+            assert name in answered
+            if not (name.endswith("_ms") or name == "expires_at" or (name == "id" and "info" in shown)):
+                assert_shows(value, answered[name])
+    elif isinstance(shown, list) and isinstance(answered, list):
+        assert len(shown) <= len(answered)
+        for one, other in zip(shown, answered, strict=False):
+            assert_shows(one, other)
+    elif isinstance(shown, float):
+        assert answered == pytest.approx(shown, abs=0.02)  # engines differ in the last digits
+    else:
+        assert answered == shown
 
 
 def test_a_key_of_theirs_is_refused_as_a_program_expects(place: Place, shared_data: Path) -> None:

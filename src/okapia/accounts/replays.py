@@ -52,7 +52,7 @@ class Replays:
             CallInFlight: the first call is being answered.
             CallDiffers: the key was used for another call.
         """
-        with self._database.write() as connection:
+        with self._database.write_soon() as connection:
             if self._note(connection, user_id, key, fingerprint):
                 return None
             found = connection.execute(select(calls).where(_call(user_id, key))).one()
@@ -65,7 +65,7 @@ class Replays:
     def end(self, user_id: str, key: str, answer: Replay | None) -> None:
         """Keep the answer to a call that began; without one, the call may be made again."""
         mine = _call(user_id, key) & calls.c.status.is_(None)
-        with self._database.write() as connection:
+        with self._database.write_soon() as connection:
             if answer is None:
                 connection.execute(delete(calls).where(mine))
                 return

@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from okapia import __version__
-from okapia.cli import audit, cameras, doctor, keys, models, run, samples, serve, species, speciesnet, users
+from okapia.cli import (
+    audit,
+    backup,
+    cameras,
+    credits,
+    doctor,
+    keys,
+    models,
+    run,
+    samples,
+    serve,
+    species,
+    speciesnet,
+    users,
+)
 from okapia.domain.errors import OkapiaError
 
 USAGE = 2
@@ -25,12 +39,15 @@ app.command()(doctor.doctor)
 app.command()(samples.samples)
 app.command()(cameras.cameras)
 app.command()(audit.audit)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.add_typer(models.app, name="models", help="Get, list and check the networks.")
 app.add_typer(species.taxa, name="taxa")
 app.add_typer(species.geofence, name="geofence")
 app.add_typer(speciesnet.app, name="speciesnet")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
+app.add_typer(credits.app, name="credits")
 
 
 @app.callback(invoke_without_command=True)

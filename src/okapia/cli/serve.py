@@ -1,6 +1,6 @@
-"""`okapia serve`: the server, on this machine only."""
+"""`okapia serve`: the server, for this machine's programs or for whoever has a key."""
 
-import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,60 +11,64 @@ if TYPE_CHECKING:
     from okapia.service import Service
     from okapia.settings import Settings
 
-HOST = "127.0.0.1"
-"""Loopback only: there are no accounts yet, so nobody else may reach the server."""
-BACKLOG = 512
+_HOST = "Address to listen on; 127.0.0.1 unless OKAPIA_HOST says otherwise. Others need an admin first."
 _DEVICE = "auto, cpu, cuda:N, tensorrt:N or directml; cpu unless OKAPIA_DEVICE says otherwise."
-GRACE_S = 30
-"""Seconds that running requests get when the server is asked to stop."""
+
+SWITCH_S = 0.0005
+"""Seconds after which a computing thread lets another go on. A transaction comes back from the database a
+dozen times; with Python's 5 ms each time it takes ten times as long beside inference."""
 
 
 def serve(
+    host: Annotated[str | None, typer.Option(help=_HOST)] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port on 127.0.0.1; 8000 unless OKAPIA_PORT says otherwise.")
+        int | None, typer.Option(help="Port to listen on; 8000 unless OKAPIA_PORT says otherwise.")
     ] = None,
     device: Annotated[str | None, typer.Option(help=_DEVICE)] = None,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the documentation in a browser.")
     ] = False,
 ) -> None:
-    """Start the server; it answers on this machine only."""
-    from okapia.app import build_service
+    """Start the server; without users it answers programs on this machine, and nobody else."""
+    from okapia.app import build_app, build_service
+    from okapia.cli.listening import bind, load_tls, make_server, own_url
     from okapia.cli.logs import configure_logs
     from okapia.settings import load_settings
 
-    settings = load_settings(port=port, device=device)
+    settings = load_settings(host=host, port=port, device=device)
     configure_logs(settings.log_level)
-    with _bind(settings.port) as listener:
-        service = build_service(settings)
-        url = f"http://{HOST}:{listener.getsockname()[1]}"
-        typer.echo(f"Okapia listens on {url} (this machine only); documentation: {url}/docs")
+    tls = load_tls(settings.tls_certificate, settings.tls_key)
+    with bind(settings.host, settings.port) as listener:
+        service = build_service(settings, formats=settings.http_formats)
+        server = make_server(build_app(settings, service), tls=tls, settings=settings)
+        own = own_url(settings.host, listener, tls)
+        url = settings.public_url or own
+        n_users = _count_users(settings)
+        typer.echo(f"Okapia listens on {own} ({_mode(n_users)}); documentation: {url}/docs")
         typer.echo(_models_line(service))
-        typer.echo(_curl_line(url, settings.home))
+        typer.echo(_curl_line(url, settings.home, n_users))
         if open_browser:
             typer.launch(f"{url}/docs")
-        _serve(settings, service, listener)
+        sys.setswitchinterval(SWITCH_S)
+        server.run(sockets=[listener])
 
 
-def _bind(port: int) -> socket.socket:
-    """Take the port before anything slow happens."""
-    from okapia.domain.errors import InvalidSettings
+def _count_users(settings: "Settings") -> int:
+    from okapia.cli.accounts_desk import open_accounts
 
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    accounts = open_accounts(settings)
     try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows: REUSEADDR there would share a taken port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        # From here on calls wait for the server instead of being refused.
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise InvalidSettings(
-            f"port {port} on {HOST} is not free ({error.strerror}); choose another with --port"
-        ) from error
-    return listener
+        with accounts.database.read() as connection:
+            return len(accounts.users.everybody(connection))
+    finally:
+        accounts.database.close()
+
+
+def _mode(n_users: int) -> str:
+    """Say who is answered."""
+    if n_users == 0:
+        return "no key needed: programs on this machine only"
+    return f"keys needed: {n_users} user{'s' if n_users > 1 else ''}"
 
 
 def _models_line(service: "Service") -> str:
@@ -84,24 +88,10 @@ def _device_words(report: "ModelReport") -> str:
     return f"{report.engine} on {report.device} in {report.precision}"
 
 
-def _curl_line(url: str, home: Path) -> str:
-    """Give a first call that works as printed."""
+def _curl_line(url: str, home: Path, n_users: int) -> str:
+    """Give a first call that works as printed, with a key where one is needed."""
+    key = '-H "Authorization: Bearer $OKAPIA_KEY" ' if n_users else ""
     sample = home / "samples" / "cat.png"
     if sample.exists():
-        return f'Try: curl -F "image=@{sample}" {url}/v1/detect'
-    return f'Try: okapia samples pictures && curl -F "image=@pictures/cat.png" {url}/v1/detect'
-
-
-def _serve(settings: "Settings", service: "Service", listener: socket.socket) -> None:
-    """Answer until a signal comes, then finish what is running."""
-    import uvicorn
-
-    from okapia.app import build_app
-
-    config = uvicorn.Config(
-        build_app(settings, service),
-        log_level=settings.log_level,
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+        return f'Try: curl {key}-F "image=@{sample}" {url}/v1/detect'
+    return f'Try: okapia samples pictures && curl {key}-F "image=@pictures/cat.png" {url}/v1/detect'

@@ -225,7 +225,11 @@ class Burst(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedText(Answer):
-    """What a camera printed into its picture."""
+    """What a camera printed into its picture.
+
+    Attributes:
+        date_basis: how the order of day and month is known.
+    """
 
     raw_text: str
     date: dt.date | None = None
@@ -238,3 +242,4 @@ class ScannedText(Answer):
     camera_brand: str | None = None
     camera_model: str | None = None
     burst_sequence: Burst | None = None
+    date_basis: str | None = None

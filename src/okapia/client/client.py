@@ -153,6 +153,13 @@ class Okapia:
         """Read what the camera printed into a picture."""
         return read(ScannedText, self._post_one(at("scan-image-text"), image, {}, idempotency_key))
 
+    def scan_text_url(self, url: str, *, idempotency_key: str | None = None) -> ScannedText:
+        """Do as `scan_text` does with a picture that the server fetches, where its operator lets it."""
+        path = at("scan-image-text-url")
+        return read(
+            ScannedText, self._connection.post(path, {"url": url}, idempotency_key=idempotency_key).document
+        )
+
     def _post_one(
         self, path: str, image: Image, form: dict[str, Field], idempotency_key: str | None
     ) -> object:

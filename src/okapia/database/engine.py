@@ -20,12 +20,12 @@ from okapia.domain.errors import DatabaseUnavailable, InvalidSettings
 BUSY_S = 15
 """Seconds that a writer of another process may hold SQLite before a call gives up with 503."""
 
-_IS_WRITE = "okapia_is_write"
+_DURABILITY = "okapia_durability"
+_FULL, _RELAXED = "FULL", "NORMAL"
+"""SQLite's names: each commit waits for the disk, or only what is moved out of the write-ahead log does."""
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    # Each commit reaches the disk: what was answered with "charged" or "queued" survives a power cut.
-    "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_S * 1000}",
 )
@@ -75,16 +75,32 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection whose changes are committed together when the block ends.
+        """Give a connection whose changes are committed together, and are on the disk when the block ends.
 
         Keep the block short, and call nothing slow in it: on SQLite nobody else can write meanwhile.
 
         Raises:
             DatabaseUnavailable: it cannot be reached, or stayed locked; nothing was changed.
         """
+        with self._writing(_FULL) as connection:
+            yield connection
+
+    @contextmanager
+    def write_soon(self) -> Iterator[Connection]:
+        """Do as `write` does without waiting for the disk: a power cut may undo the last moments.
+
+        For what every call writes and nobody was promised: a crash of the process undoes nothing.
+        """
+        with self._writing(_RELAXED) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self, durability: str) -> Iterator[Connection]:
         with _translated(), self._turn, self.engine.connect() as plain:
-            connection = plain.execution_options(**{_IS_WRITE: True})
+            connection = plain.execution_options(**{_DURABILITY: durability})
             with connection.begin():
+                if durability == _RELAXED and not self.is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield connection
 
     def close(self) -> None:
@@ -128,9 +144,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    durability = connection.get_execution_options().get(_DURABILITY)
+    if durability is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous = {durability}")
     # A reader that turns writer fails when somebody wrote in between; so writers say it at once.
-    is_write = connection.get_execution_options().get(_IS_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager

@@ -25,22 +25,15 @@ class Instance:
         self._clock = clock
         self.id = f"run_{uuid4().hex}"
         self._host = socket.gethostname()
-        with database.write() as connection:
-            connection.execute(
-                insert(instances).values(
-                    id=self.id,
-                    host=self._host,
-                    pid=os.getpid(),
-                    process_started_at=_started_at(os.getpid()),
-                    seen_at=clock(),
-                )
-            )
+        self._arrive()
 
     def beat(self) -> None:
-        """Say that this process is alive."""
-        with self._database.write() as connection:
-            mine = update(instances).where(instances.c.id == self.id)
-            connection.execute(mine.values(seen_at=self._clock()))
+        """Say that this process is alive, again where others took it for dead."""
+        mine = update(instances).where(instances.c.id == self.id)
+        with self._database.write_soon() as connection:
+            is_known = connection.execute(mine.values(seen_at=self._clock())).rowcount
+        if not is_known:
+            self._arrive()
 
     def leave(self) -> None:
         """Say that this process ends, and holds nothing any more."""
@@ -56,6 +49,12 @@ class Instance:
         """Forget a process."""
         with self._database.write() as connection:
             connection.execute(delete(instances).where(instances.c.id == instance_id))
+
+    def _arrive(self) -> None:
+        pid = os.getpid()
+        row = {"id": self.id, "host": self._host, "pid": pid, "process_started_at": _started_at(pid)}
+        with self._database.write() as connection:
+            connection.execute(insert(instances).values(**row, seen_at=self._clock()))
 
     def _is_dead(self, row: "Row[tuple[object, ...]]") -> bool:
         if row.seen_at + DEAD_AFTER < self._clock():

@@ -23,6 +23,6 @@ def open_database(home: Path, address: str) -> Database:
 
 
 def _private(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
     return path

@@ -355,6 +355,18 @@ class SecretDamaged(StorageError):
     code = "secret_damaged"
 
 
+class BackupDamaged(StorageError):
+    """A backup is cut off, was changed, or is none; nothing was restored."""
+
+    code = "backup_damaged"
+
+
+class HomeNotEmpty(StorageError):
+    """A backup is restored into an empty place only."""
+
+    code = "home_not_empty"
+
+
 # --- files and settings ---------------------------------------------------------------
 
 

@@ -85,6 +85,11 @@ class Scheduler:
         """Pictures that wait in the interactive lane."""
         return len(self._lanes[Lane.INTERACTIVE])
 
+    def check_room(self) -> None:
+        """Raise `ServerBusy` where interactive work would be refused now; cheap, and true for a moment."""
+        if self.waiting >= self._depth:
+            raise ServerBusy(waiting=self.waiting, retry_after_s=1)
+
     def submit(
         self, work: Callable[[], T], *, lane: Lane = Lane.INTERACTIVE, deadline_s: float = float("inf")
     ) -> "Future[T]":
@@ -103,8 +108,8 @@ class Scheduler:
         with self._ready:
             if self._stopping:
                 raise ShuttingDown
-            if lane is Lane.INTERACTIVE and self.waiting >= self._depth:
-                raise ServerBusy(waiting=self.waiting, retry_after_s=1)
+            if lane is Lane.INTERACTIVE:
+                self.check_room()
             self._lanes[lane].append(task.run)
             self._ready.notify()
         return future

@@ -80,6 +80,10 @@ class Service:
         self._parked = BoundedSemaphore(scheduler.depth)
         self.meters.waiting.set_function(lambda: scheduler.waiting)
 
+    def check_room(self) -> None:
+        """Raise `ServerBusy` where a picture would be refused now, before anything is done for it."""
+        self._scheduler.check_room()
+
     def analyze(
         self, image: NamedImage, options: AnalysisOptions, *, choice: ModelChoice | None = None
     ) -> Future[ImageResult]:

@@ -90,7 +90,7 @@ class Callers:
         """Write when keys were last used; to be called every few seconds, and at the end."""
         uses = self._credentials.take_uses()
         if uses:
-            with self._database.write() as connection:
+            with self._database.write_soon() as connection:
                 self._credentials.note_uses(connection, uses)
 
     def _renew_hash(self, login: Login, password: str) -> None:

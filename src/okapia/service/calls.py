@@ -85,7 +85,7 @@ class Call:
         with self._lock:
             done = min(self._done, self._hold.images)
         calls = self._calls
-        with calls.database.write() as connection:
+        with calls.database.write_soon() as connection:
             left = calls.ledger.close(connection, self._hold, done=done)
             if self._answer is not None:
                 calls.answers.keep(connection, self._answer)
@@ -134,7 +134,7 @@ class Calls:
         Raises:
             CreditsSpent: the account has not enough left; nothing is held.
         """
-        with self.database.write() as connection:
+        with self.database.write_soon() as connection:
             hold = self.ledger.hold(
                 connection, caller.user_id, images=images, reference=reference, key_id=caller.key_id
             )

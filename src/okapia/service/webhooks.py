@@ -11,8 +11,7 @@ from okapia.domain.callers import Caller
 from okapia.domain.clock import Clock, utc_now
 from okapia.domain.errors import InvalidRequest, SourceRefused
 from okapia.domain.taxon_search import folded
-from okapia.domain.taxonomy import Taxon
-from okapia.service.species import Species
+from okapia.domain.taxonomy import Taxon, Taxonomy
 from okapia.webhooks.deliveries import Attempt, Deliveries, Delivery, DeliveryPage, DeliveryRecord
 from okapia.webhooks.endpoints import EVERY_EVENT, Endpoint, Endpoints, Subscription, disable
 from okapia.webhooks.events import EventType
@@ -36,7 +35,7 @@ __all__ = [
     "named_taxon",
 ]
 
-_SHOWN = 20
+_SHOWN = 100  # characters of a name that a message repeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,27 +210,23 @@ class DeliveryLog:
             return self._deliveries.record(connection, endpoint_id, delivery_id).delivery
 
 
-def named_taxon(species: Species, name: str) -> Taxon:
-    """Give the taxon that has an id, or a latin or common name, in the default classifier's taxonomy.
+def named_taxon(taxonomy: Taxonomy, name: str) -> Taxon:
+    """Give the taxon that has an id, or a latin or common name; of several the one above all others.
 
     Raises:
         InvalidRequest: none has it; or several have, none of which is above the others.
-        ModelError: the classifier cannot be loaded.
     """
-    taxonomy = species.taxonomy
     if (taxon := taxonomy.by_id(name)) is not None:
         return taxon
     wanted = folded(name)
-    called = [
-        taxon
-        for taxon in taxonomy
-        if wanted and wanted in {folded(taxon.scientific_name), folded(taxon.common_name)}
-    ]
-    highest = [taxon for taxon in called if not set(taxonomy.ancestors(taxon)) & set(called)]
+    called = {one for one in taxonomy if wanted and wanted in _names(one)}
+    highest = [one for one in called if called.isdisjoint(taxonomy.ancestors(one))]
     if len(highest) == 1:
         return highest[0]
-    found = ", ".join(taxon.scientific_name for taxon in highest[:_SHOWN]) or "none"
-    raise InvalidRequest(
-        f"taxon: expected the id or name of one taxon, got {name[:_SHOWN]!r}; so called: {found}",
-        param="taxon",
-    )
+    found = ", ".join(sorted(one.scientific_name for one in highest)) or "none"
+    message = f"taxon: expected the id or name of one taxon, got {name[:_SHOWN]!r}; called so: {found}"
+    raise InvalidRequest(message, param="taxon")
+
+
+def _names(taxon: Taxon) -> set[str]:
+    return {folded(taxon.scientific_name), folded(taxon.common_name)}

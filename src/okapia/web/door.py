@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from okapia.accounts.replays import Replay
-from okapia.domain.callers import Caller
+from okapia.domain.callers import Bucket, Caller
 from okapia.domain.errors import InvalidRequest, OkapiaError
 from okapia.domain.refusals import MissingCredentials, MissingScope
 from okapia.web.bodies import again, bounded
@@ -27,7 +27,7 @@ from okapia.web.context import Context
 from okapia.web.needs import Needs, When, needs_of
 from okapia.web.origin import check_local
 from okapia.web.problems import Problem, RefusedImage
-from okapia.web.visit import Visit, bearer, visit_of
+from okapia.web.visit import Visit, bearer, caller_of, visit_of
 
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +82,9 @@ async def _answered(
     if required.when is not When.NEVER:
         with visit.span("auth"):
             await to_thread.run_sync(_admit, context, request, required, credential)
+    if required.bucket is Bucket.INFERENCE:
+        # Before a byte of the picture is read: a crowd that is refused must not keep the others waiting.
+        context.service.check_room()
     limits = context.limits
     max_bytes = required.max_body_bytes or limits.max_body_bytes
     receive = bounded(request, max_bytes=max_bytes, max_s=limits.max_body_s)
@@ -89,7 +92,8 @@ async def _answered(
     key = request.headers.get("idempotency-key")
     if key is None or request.method != "POST" or visit.caller is None:
         return await handle(inner)
-    return await _once(context, inner, handle, key, visit.caller)
+    body = await inner.body()
+    return await _once(context, Request(request.scope, again(body)), body, handle, key)
 
 
 def _admit(context: Context, request: Request, required: Needs, credential: Credential) -> None:
@@ -124,26 +128,25 @@ def _caller(context: Context, request: Request, required: Needs, credential: str
     raise MissingCredentials
 
 
-async def _once(context: Context, request: Request, handle: Handler, key: str, caller: Caller) -> Response:
+async def _once(context: Context, request: Request, body: bytes, handle: Handler, key: str) -> Response:
     """Answer a call with an idempotency key: the first time by doing it, then by saying it again."""
     if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
         message = f"Idempotency-Key: expected 1 to {MAX_IDEMPOTENCY_KEY} printable characters"
         raise InvalidRequest(message, param="Idempotency-Key")
-    body = await request.body()
-    replays = context.desk.replays
+    replays, user_id = context.desk.replays, caller_of(request).user_id
     fingerprint = _fingerprint(request, body)
-    found = await to_thread.run_sync(replays.begin, caller.user_id, key, fingerprint)
+    found = await to_thread.run_sync(replays.begin, user_id, key, fingerprint)
     if found is not None:
         return Response(found.body, found.status, {**found.headers, "Idempotent-Replayed": "true"})
     # The same content under the same key is paid once, even when its answer was lost with the server.
     visit_of(request).call_id = f"key:{key[:64]}:{fingerprint}"
     answer: Replay | None = None
     try:
-        response = await handle(Request(request.scope, again(body)))
+        response = await handle(request)
         answer = _replay(response)
     finally:
         with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(replays.end, caller.user_id, key, answer)
+            await to_thread.run_sync(replays.end, user_id, key, answer)
     return response
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from threading import Event, Thread
 from time import perf_counter
+from typing import Protocol
 
 import structlog
 
 from okapia.database.engine import Database
 from okapia.domain.clock import Clock, utc_now
 from okapia.domain.errors import DatabaseUnavailable, OkapiaError
-from okapia.storage.post import Posted
 from okapia.storage.secrets import Sealed, Vault
 from okapia.webhooks.deliveries import Attempt
 from okapia.webhooks.queue import Claimed, DeliveryQueue
@@ -19,11 +19,19 @@ from okapia.webhooks.signatures import signed_headers
 
 _log = structlog.get_logger(__name__)
 
-IDLE_S = 1.0
-"""How long a worker waits before it looks again whether something is due."""
+
+class Posted(Protocol):
+    """What came of sending: the answer's status, or why there was none."""
+
+    @property
+    def status(self) -> int | None: ...
+
+    @property
+    def error(self) -> str | None: ...
+
 
 Post = Callable[[str, bytes, Mapping[str, str]], Posted]
-"""Sends a body with headers to a URL (`okapia.storage.post.GuardedPoster.post`)."""
+"""Sends a body with headers to a URL, and raises nothing (`okapia.storage.post.GuardedPoster.post`)."""
 
 
 class Courier:
@@ -42,11 +50,13 @@ class Courier:
         clock: Clock = utc_now,
         jitter: Callable[[], float] = random.random,
         workers: int = 4,
+        idle_s: float = 1.0,
     ) -> None:
         """Send with `post` from so many threads once `start` is called.
 
         Args:
             jitter: 0..1, another one at each call.
+            idle_s: how long a worker with nothing to do waits before it looks again.
         """
         self._database = database
         self._queue = queue
@@ -55,10 +65,13 @@ class Courier:
         self._clock = clock
         self._jitter = jitter
         self._stopping = Event()
-        self._threads = [Thread(target=self._work, name=f"okapia-courier-{n}") for n in range(workers)]
+        self._workers = workers
+        self._idle_s = idle_s
+        self._threads: list[Thread] = []
 
     def start(self) -> None:
         """Begin to send, in the background."""
+        self._threads = [Thread(target=self._work, name=f"okapia-courier-{n}") for n in range(self._workers)]
         for thread in self._threads:
             thread.start()
 
@@ -89,7 +102,7 @@ class Courier:
                 _log.warning("webhooks_wait_for_database")
             except Exception:  # noqa: BLE001 - a worker's loop: whatever happens, it goes on
                 _log.exception("courier_crashed")
-            self._stopping.wait(IDLE_S)
+            self._stopping.wait(self._idle_s)
 
     def _claim(self) -> Claimed | None:
         with self._database.read() as connection:
@@ -101,14 +114,19 @@ class Courier:
     def _attempt(self, claimed: Claimed) -> Attempt:
         """Send, and give what came of it, whatever that is."""
         at, started = self._clock(), perf_counter()
+        status, error = self._answer(claimed, at)
+        return Attempt(at, status, error, round((perf_counter() - started) * 1000))
+
+    def _answer(self, claimed: Claimed, at: datetime) -> tuple[int | None, str | None]:
+        """Give the status of the receiver's answer, or why there is none."""
         try:
             posted = self._sent(claimed, at)
         except OkapiaError as error:
-            posted = Posted(None, str(error))
+            return None, str(error)
         except Exception:  # noqa: BLE001 - a claimed delivery must not stay so for ever
             _log.exception("webhook_crashed", delivery=claimed.id)
-            posted = Posted(None, "sending met a fault in Okapia")
-        return Attempt(at, posted.status, posted.error, round((perf_counter() - started) * 1000))
+            return None, "sending met a fault in Okapia"
+        return posted.status, posted.error
 
     def _sent(self, claimed: Claimed, at: datetime) -> Posted:
         sealed = (Sealed(secret.decode()) for secret in claimed.sealed_secrets)
@@ -123,5 +141,5 @@ class Courier:
                 with self._database.write() as connection:
                     return self._queue.settle(connection, claimed, attempt, jitter=self._jitter())
             except DatabaseUnavailable:
-                if self._stopping.wait(IDLE_S):
+                if self._stopping.wait(self._idle_s):
                     raise

@@ -11,7 +11,6 @@ from sqlalchemy import (
     and_,
     exists,
     insert,
-    or_,
     select,
     update,
 )
@@ -103,13 +102,11 @@ class DeliveryQueue:
         _log_attempt(connection, claimed, attempt)
         _judge(connection, endpoint, attempt, now)
 
-    def release(self, connection: Connection, instance_id: str) -> int:
-        """Queue what a dead process was sending, and what processes were that are known no more."""
+    def release(self, connection: Connection) -> int:
+        """Queue what processes were sending that are known no more; gives how many deliveries."""
         table = webhook_deliveries
         known = exists().where(instances.c.id == table.c.instance_id)
-        lost = and_(
-            table.c.state == DeliveryState.SENDING.value, or_(table.c.instance_id == instance_id, ~known)
-        )
+        lost = and_(table.c.state == DeliveryState.SENDING.value, ~known)
         again = {"state": DeliveryState.PENDING.value, "instance_id": None}
         return connection.execute(update(table).where(lost).values(again)).rowcount
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from okapia.accounts.ledger import Hold
 from okapia.accounts.plans import MAX_CREDITS
@@ -27,7 +27,7 @@ from okapia.database.engine import Database
 from okapia.database.tables import credit_entries
 from okapia.domain.refusals import CreditsSpent
 from tests.ledger_books import assert_balanced
-from tests.unit.accounts.bank import SMALL, Bank
+from tests.unit.accounts.bank import FOX, SMALL, Bank
 
 REFERENCES = st.sampled_from(["call", "call 1", "call#1", "call#2"])
 PROCESSES = st.sampled_from(["a", "b"])
@@ -209,6 +209,29 @@ def test_holds_that_are_closed_and_released_at_once_end_one_way(bank: Bank, seed
 
     assert bank.release("run_here") == 0
     assert bank.balance().account.left.included == 100 - settled_images(bank)
+
+
+def test_a_hold_that_is_taken_over_while_it_is_being_released_stays(bank: Bank) -> None:
+    bank.open("small")
+    bank.another("run_dead").hold(4)
+
+    with ThreadPoolExecutor(1) as pool:
+        with bank.database.write() as connection:
+            mine = bank.ledger.hold(connection, FOX, images=4, reference="call 1")
+            released = pool.submit(bank.release, "run_dead")
+            wait_for_a_waiter(bank.database)
+        assert released.result() == 0
+
+    assert bank.close(mine, done=4) == 11
+
+
+def wait_for_a_waiter(database: Database) -> None:
+    """Return when somebody waits for a row; SQLite has no readers that a writer could surprise."""
+    waiters = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    while not database.is_sqlite:
+        with database.read() as connection:
+            if connection.execute(waiters).scalar_one():
+                return
 
 
 def test_several_accounts_do_not_wait_for_each_other_for_ever(bank: Bank) -> None:

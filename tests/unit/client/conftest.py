@@ -2,10 +2,11 @@
 
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import uvicorn
@@ -28,6 +29,9 @@ def _serving(settings: Settings) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
@@ -58,16 +62,15 @@ class House:
 
     def key(
         self,
-        name: str = "ada",
         *,
         plan: str = "unlimited",
         scopes: Collection[Scope] | None = None,
         rates: Rates = _AS_THE_PLAN,
     ) -> str:
-        """Give somebody an account and a key."""
+        """Give somebody new an account and a key."""
         with self.accounts.database.write() as connection:
             user = self.accounts.users.add(
-                connection, name, role=Role.USER, plan=plan, password_hash=None, actor="a test"
+                connection, uuid4().hex, role=Role.USER, plan=plan, password_hash=None, actor="a test"
             )
             made = self.accounts.keys.mint(
                 connection, user, name="camera", scopes=scopes, rates=rates, actor="a test"
@@ -75,10 +78,11 @@ class House:
         return made.text
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    """A server with people; after the test its ledger is recounted."""
-    settings = Settings(home=tmp_path, plans={"metered": {"included": 3}})
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A server with people; in the end its ledger is recounted."""
+    home = tmp_path_factory.mktemp("house")
+    settings = Settings(home=home, plans={"metered": {"included": 3}})
     accounts = open_accounts(settings)
     with _serving(settings) as address:
         yield House(address, accounts)

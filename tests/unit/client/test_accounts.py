@@ -102,7 +102,7 @@ def test_a_batch_can_be_had_again_whole(house: House) -> None:
 
 
 def test_an_answer_is_its_owners_alone(house: House) -> None:
-    with Okapia(house.url, house.key("ada")) as ada, Okapia(house.url, house.key("bo")) as bo:
+    with Okapia(house.url, house.key()) as ada, Okapia(house.url, house.key()) as bo:
         answer = ada.detect(FOX)
 
         with pytest.raises(NotFound):

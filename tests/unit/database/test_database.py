@@ -168,5 +168,15 @@ def test_a_process_that_beats_stays_alive(database: Database) -> None:
     assert mine.dead() == []
 
 
+def test_a_process_that_was_taken_for_dead_says_that_it_is_not(database: Database) -> None:
+    mine, other = Instance(database), Instance(database)
+    mine.bury(other.id)
+
+    other.beat()
+
+    with database.read() as connection:
+        assert set(connection.execute(select(instances.c.id)).scalars()) == {mine.id, other.id}
+
+
 def _live_and_die(address: str) -> None:
     Instance(Database.open(address))

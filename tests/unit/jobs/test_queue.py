@@ -141,6 +141,22 @@ def test_the_work_of_a_dead_process_is_taken_up_and_the_dead_cannot_finish_it(
     assert get(database, store, taken_up) == taken_up
 
 
+def test_a_process_that_was_taken_for_dead_ends_only_its_last_claim(
+    database: Database, store: JobStore, queue: JobQueue
+) -> None:
+    create(database, store, queued(draft(ADA)))
+    first = claim(database, queue)
+    with database.write() as connection:
+        queue.recover(connection)  # `run_here` is no process that the database knows
+    second = claim(database, queue)
+    assert first is not None
+    assert second is not None
+
+    with database.write() as connection:
+        assert queue.finish(connection, first, None) is None
+        assert queue.finish(connection, second, None) is not None
+
+
 def test_the_work_of_the_living_stays_theirs(
     database: Database, store: JobStore, instance: Instance, watch: Watch
 ) -> None:

@@ -51,6 +51,7 @@ class House:
             clock=self.watch,
             jitter=lambda: jitter,
             workers=workers,
+            idle_s=0.01,
         )
 
     def add(

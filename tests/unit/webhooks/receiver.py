@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Thread
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,24 @@ class Receiver:
     may_answer: Event = field(default_factory=Event)
     most_at_once: int = 0
     _now: int = 0
-    _lock: Lock = field(default_factory=Lock)
+    _changed: Condition = field(default_factory=Condition)
 
     def take(self, request: Received) -> int:
-        with self._lock:
+        with self._changed:
             self.received.append(request)
+            self._changed.notify_all()
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
             status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         self.may_answer.wait(10)
-        with self._lock:
+        with self._changed:
             self._now -= 1
         return status
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many requests have come; fails after 10 s."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.received) >= number, timeout=10)
 
     @property
     def ids(self) -> list[str]:

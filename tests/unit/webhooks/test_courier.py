@@ -1,6 +1,5 @@
 """The courier: what is sent, when it is sent again, and when it is not."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,17 +7,18 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from okapia.database.instances import Instance
 from okapia.database.tables import webhook_endpoints
 from okapia.domain.clock import utc_now
+from okapia.domain.errors import DatabaseUnavailable
 from okapia.storage.post import GuardedPoster, Posted
 from okapia.webhooks.courier import Courier
-from okapia.webhooks.deliveries import DeliveryState
+from okapia.webhooks.deliveries import Attempt, DeliveryState
 from okapia.webhooks.endpoints import OVERLAP, Endpoint, Subscription
-from okapia.webhooks.queue import GIVES_UP_AFTER, RETRY_AFTER, DeliveryQueue
+from okapia.webhooks.queue import GIVES_UP_AFTER, RETRY_AFTER, Claimed, DeliveryQueue
 from tests.unit.webhooks.house import House
 from tests.unit.webhooks.receiver import Received, Receiver, receiving
 
@@ -43,14 +43,6 @@ def running(*couriers: Courier) -> Iterator[None]:
     finally:
         for courier in couriers:
             courier.stop()
-
-
-def wait_for(receiver: Receiver, number: int) -> None:
-    """Wait until so many requests have come, 10 s at most."""
-    until = time.monotonic() + 10
-    while len(receiver.received) < number and time.monotonic() < until:
-        time.sleep(0.005)
-    assert len(receiver.received) >= number
 
 
 # --- what is sent ----------------------------------------------------------------------
@@ -386,7 +378,7 @@ def test_a_slow_endpoint_does_not_hold_up_another(house: House, receiver: Receiv
             house.emit()
 
         with running(house.courier(workers=2)):
-            wait_for(receiver, 3)
+            receiver.wait_for(3)
             slow.may_answer.set()
 
     assert {delivery.state for delivery in house.sent_to(quick)} == {DeliveryState.DELIVERED}
@@ -399,9 +391,9 @@ def test_an_endpoint_gets_one_delivery_at_a_time(house: House, receiver: Receive
         house.emit()
 
     with running(house.courier(workers=4)):
-        wait_for(receiver, 1)
+        receiver.wait_for(1)
         receiver.may_answer.set()
-        wait_for(receiver, 4)
+        receiver.wait_for(4)
 
     assert receiver.most_at_once == 1
     assert len(set(receiver.ids)) == 4
@@ -431,7 +423,7 @@ def test_two_couriers_deliver_each_event_once(house: House, receiver: Receiver) 
     elsewhere = DeliveryQueue(instance_id=other.id, clock=house.watch)
 
     with running(house.courier(workers=3), house.courier(queue=elsewhere, workers=3)):
-        wait_for(receiver, 20)
+        receiver.wait_for(20)
 
     got = [(request.path, request.headers["webhook-id"]) for request in receiver.received]
     assert len(got) == len(set(got)) == 20
@@ -445,7 +437,42 @@ def test_stopping_waits_for_what_is_under_way(house: House, receiver: Receiver) 
     house.emit()
 
     with running(house.courier(workers=1)):
-        wait_for(receiver, 1)
+        receiver.wait_for(1)
         receiver.may_answer.set()
 
     assert house.sent_to(endpoint)[0].state == "delivered"
+
+
+class AwayQueue(DeliveryQueue):
+    """A queue on a database that is away for the first claim and the first two settlements."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(instance_id=house.instance.id, clock=house.watch)
+        self.claims = 1
+        self.settlements = 2
+
+    def claim(self, connection: Connection) -> Claimed | None:
+        if self.claims:
+            self.claims -= 1
+            raise DatabaseUnavailable("a test")
+        return super().claim(connection)
+
+    def settle(self, connection: Connection, claimed: Claimed, attempt: Attempt, *, jitter: float) -> None:
+        if self.settlements:
+            self.settlements -= 1
+            raise DatabaseUnavailable("a test")
+        super().settle(connection, claimed, attempt, jitter=jitter)
+
+
+def test_while_the_database_is_away_nothing_is_sent_twice_or_forgotten(
+    house: House, receiver: Receiver
+) -> None:
+    endpoint = house.add(receiver.url)
+    house.emit()
+    house.emit()
+
+    with running(house.courier(queue=AwayQueue(house), workers=1)):
+        receiver.wait_for(2)
+
+    assert len(set(receiver.ids)) == len(receiver.ids) == 2
+    assert {delivery.state for delivery in house.sent_to(endpoint)} == {DeliveryState.DELIVERED}

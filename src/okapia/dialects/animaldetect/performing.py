@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from okapia.dialects.animaldetect.answering import Answers, Way, dump
 from okapia.dialects.animaldetect.answers import Kept
 from okapia.dialects.animaldetect.asking import Asked, Parameters, parameters_of
-from okapia.domain.errors import InvalidRequest, OcrNotInstalled, UnknownModel
+from okapia.dialects.animaldetect.text import TextAnswer
+from okapia.domain.errors import InvalidRequest, UnknownModel
 from okapia.domain.types import Failure
 from okapia.service import URBAN, WILD
 from okapia.service.jobs import Job, Operation, Performed
@@ -35,8 +36,11 @@ class Performer:
             InvalidRequest: one is out of range, names no country or no place, or asks for a picture.
             UnknownModel: it names a model that there is not.
             PlacesUnavailable: it names a point, and borders are not installed.
-            OcrNotInstalled: this server reads no text.
+            OcrNotInstalled: text is to be read, and cannot be here.
         """
+        if operation is Operation.SCAN_IMAGE_TEXT:
+            self._service.texts.check_installed()
+            return {}
         parameters = parameters_of({"threshold": self._threshold, **given})
         if parameters.render:
             raise InvalidRequest("render: a job's answer is JSON, never a picture", param="render")
@@ -45,7 +49,10 @@ class Performer:
         return parameters.model_dump(mode="json", exclude_none=True)
 
     def perform(self, job: Job, picture: bytes) -> Performed:
-        """Analyse a job's picture after those that somebody waits for."""
+        """Analyse or read a job's picture after those that somebody waits for; raises `OkapiaError`."""
+        if job.operation is Operation.SCAN_IMAGE_TEXT:
+            strip = self._service.texts.read_later(picture)
+            return Performed(dump(TextAnswer.model_validate(strip, from_attributes=True)))
         asked = Asked(picture, job.filename, Parameters.model_validate(job.options))
         way = self._way(job.operation, asked)
         [result] = self._service.analyze_many([asked.image], way.options(asked), choice=way.choice)
@@ -56,8 +63,6 @@ class Performer:
         return Performed(dump(answer), result.outcome.above(asked.parameters.threshold))
 
     def _way(self, operation: Operation, asked: Asked) -> Way:
-        if operation not in _WAYS:
-            raise OcrNotInstalled
         profile, is_coarse = _WAYS[operation]
         return self._answers.way(asked, profile, is_coarse=is_coarse)
 

@@ -79,10 +79,10 @@ class Filter(BaseModel):
     hours: HourRange | None = None
 
     def detections(self, species: Species) -> DetectionFilter:
-        """Give it in our words; raises what `named_taxon` does."""
+        """Give it in our words; raises what `named_taxon` and `Species.taxonomy` do."""
         return DetectionFilter(
             categories=frozenset(_CATEGORIES[name] for name in self.category),
-            taxon=None if self.taxon is None else named_taxon(species, self.taxon),
+            taxon=None if self.taxon is None else named_taxon(species.taxonomy, self.taxon),
             cameras=frozenset(self.camera),
             min_score=self.min_score,
             hours=self.hours.hours() if self.hours else None,

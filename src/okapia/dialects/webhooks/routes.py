@@ -41,8 +41,11 @@ def _add_endpoints(router: APIRouter, context: Context) -> None:
 
     @router.post("", status_code=HTTPStatus.CREATED)
     @needs(Scope.WEBHOOKS)
-    def create_webhook(body: NewWebhook, request: Request, caller: Asker) -> WebhookWithSecret:
+    def create_webhook(
+        body: NewWebhook, request: Request, response: Response, caller: Asker
+    ) -> WebhookWithSecret:
         """Have events sent to a URL. The secret, by which payloads are verified, is shown only here."""
+        response.headers["Cache-Control"] = "no-store"
         wanted = body.subscription(species)
         endpoint, secret = webhooks.add(caller, wanted, request_id=visit_of(request).request_id)
         return WebhookWithSecret.of_new(endpoint, secret)
@@ -74,8 +77,11 @@ def _add_endpoints(router: APIRouter, context: Context) -> None:
 
     @router.post("/{webhook_id}/rotate")
     @needs(Scope.WEBHOOKS)
-    def rotate_secret(webhook_id: str, request: Request, caller: Asker) -> WebhookWithSecret:
+    def rotate_secret(
+        webhook_id: str, request: Request, response: Response, caller: Asker
+    ) -> WebhookWithSecret:
         """Give a webhook a new secret, shown only here; for 24 hours payloads are signed with both."""
+        response.headers["Cache-Control"] = "no-store"
         rotated = webhooks.rotate(caller, webhook_id, request_id=visit_of(request).request_id)
         return WebhookWithSecret.of_new(*rotated)
 
