@@ -72,17 +72,18 @@ def paid_server(folder: Path) -> Iterator[tuple[int, str, str, int]]:
 
 
 async def client(port: int, key: str, body: tuple[bytes, str], answers: Answers, *, ends_at: float) -> None:
-    """Send until the time is over."""
+    """Send until the time is over, on a new connection after each pause."""
     while time.monotonic() < ends_at:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        wait_s = 0.0
         try:
-            while time.monotonic() < ends_at:
+            while not wait_s and time.monotonic() < ends_at:
                 wait_s = await one_call(reader, writer, key, body, answers)
-                await asyncio.sleep(min(wait_s, max(0.0, ends_at - time.monotonic())))
         except (ConnectionError, asyncio.IncompleteReadError):
             answers.lost += 1
         finally:
             writer.close()
+        await asyncio.sleep(min(wait_s, max(0.0, ends_at - time.monotonic())))
 
 
 async def one_call(

@@ -1,13 +1,14 @@
 """`okapia doctor`: what is here, what is missing, and what to do about it."""
 
-import json
 import platform
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from okapia.cli.findings import Finding, as_text
+from okapia.cli.findings import as_json as findings_as_json
 
 if TYPE_CHECKING:
     from okapia.settings import Settings
@@ -18,37 +19,23 @@ DISK_NEEDED = 1 * GB
 MEMORY_NEEDED = 1 * GB
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report; `advice` says what to do when the state is not `ok`."""
-
-    subject: str
-    state: Literal["ok", "warning", "failed"]
-    fact: str
-    advice: str = ""
-
-
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+    exposed: Annotated[
+        bool, typer.Option("--exposed", help="Check a server that strangers can reach, in place of the rest.")
+    ] = False,
 ) -> None:
     """Check this installation; exit code 1 when something must be done."""
+    from okapia.cli.exposure import EXPOSED_CHECKS
     from okapia.cli.logs import configure_logs
     from okapia.settings import load_settings
 
     settings = load_settings()
     configure_logs(settings.log_level)
-    findings = [finding for check in _CHECKS for finding in check(settings)]
-    if as_json:
-        typer.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
-    else:
-        for finding in findings:
-            typer.echo(_line(finding))
+    checks = EXPOSED_CHECKS if exposed else _CHECKS
+    findings = [finding for check in checks for finding in check(settings)]
+    typer.echo(findings_as_json(findings) if as_json else as_text(findings))
     raise typer.Exit(1 if any(finding.state == "failed" for finding in findings) else 0)
-
-
-def _line(finding: Finding) -> str:
-    text = f"{finding.state:8} {finding.subject:10} {finding.fact}"
-    return f"{text}\n{'':20}-> {finding.advice}" if finding.advice else text
 
 
 def _versions(_: "Settings") -> Iterator[Finding]:

@@ -281,7 +281,8 @@ webhook_deliveries = Table(
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
     UniqueConstraint("endpoint_id", "event_id"),
-    Index(None, "state", "next_at"),
+    Index(None, "endpoint_id", "state", "next_at"),
+    Index(None, "state"),
     Index(None, "endpoint_id", "created_at", "id"),
     comment="One event on its way to one endpoint; the same event never goes there twice by itself.",
 )

@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
+from math import ceil
 from typing import Generic, TypeVar
 
 from okapia.domain.errors import DeadlineExceeded, ServerBusy, ShuttingDown
 from okapia.models.runtime import Load
 
 T = TypeVar("T")
+
+_LATELY = 0.1
+"""Share of the last task in the mean time that a task takes."""
 
 
 class Lane(Enum):
@@ -64,6 +68,7 @@ class Scheduler:
         self._lanes: dict[Lane, deque[Callable[[], None]]] = {lane: deque() for lane in Lane}
         self._ready = threading.Condition()
         self._stopping = False
+        self._task_s = 0.0
         self._threads = [
             threading.Thread(target=self._work, name=f"okapia-worker-{number}", daemon=True)
             for number in range(workers)
@@ -88,7 +93,7 @@ class Scheduler:
     def check_room(self) -> None:
         """Raise `ServerBusy` where interactive work would be refused now; cheap, and true for a moment."""
         if self.waiting >= self._depth:
-            raise ServerBusy(waiting=self.waiting, retry_after_s=1)
+            raise ServerBusy(waiting=self.waiting, retry_after_s=self._wait_s())
 
     def submit(
         self, work: Callable[[], T], *, lane: Lane = Lane.INTERACTIVE, deadline_s: float = float("inf")
@@ -133,10 +138,17 @@ class Scheduler:
         for thread in self._threads:
             thread.join()
 
+    def _wait_s(self) -> int:
+        """Say when the queue of now will be worked off, 1 to 60 seconds, as fast as things go lately."""
+        return min(max(1, ceil(self.waiting * self._task_s / self.workers)), 60)
+
     def _work(self) -> None:
         while (task := self._next()) is not None:
+            began = time.monotonic()
             with self._load.one():
                 task()
+            # Threads may overwrite each other's update: it is a guess either way.
+            self._task_s += _LATELY * (time.monotonic() - began - self._task_s)
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for the next task; None when the scheduler stops and nothing is left."""

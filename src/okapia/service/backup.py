@@ -106,9 +106,10 @@ def _check_source(database: Database) -> None:
     url = database.engine.url
     if not database.is_sqlite:
         address = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+        command = f"pg_dump --format=custom --file=okapia.dump --dbname='{address.render_as_string()}'"
         raise InvalidSettings(
             "database: expected SQLite; PostgreSQL has a backup of its own, to be kept with the folder "
-            f"{_SECRETS} of the home: pg_dump --format=custom --file=okapia.dump --dbname='{address.render_as_string()}'"
+            f"{_SECRETS} of the home: {command}"
         )
     if not Path(str(url.database)).is_file():
         raise InvalidSettings(f"home: expected {FILE} there, there is none: no server has run on it")
@@ -124,9 +125,8 @@ def _check_empty(home: Path) -> None:
 
 def _check_names(names: Sequence[str]) -> None:
     """Refuse an archive that is whole, and something else."""
-    strange = [
-        name for name in names if name not in {FILE, SETTINGS} and _folder(name) not in {_SECRETS, _BLOBS}
-    ]
+    beside = (f"{_SECRETS}/", f"{_BLOBS}/")
+    strange = [name for name in names if name not in {FILE, SETTINGS} and not name.startswith(beside)]
     if strange or FILE not in names:
         raise BackupDamaged(
             f"expected {FILE} and what belongs to it, got {', '.join(strange[:3]) or 'no database'}"

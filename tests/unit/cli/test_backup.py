@@ -74,7 +74,7 @@ def test_what_is_restored_is_what_was_there(home: Path, tmp_path: Path) -> None:
     assert back == made
     assert files(tmp_path / "new") == files(home)
     with opened(tmp_path / "new") as database:
-        assert Bank(database).balance().left == 93
+        assert Bank(database).balance().included_used == 7
 
 
 def test_backups_while_credits_are_spent_add_up_each_time(home: Path, tmp_path: Path) -> None:
@@ -119,7 +119,9 @@ def test_a_backup_is_for_its_owner_alone_and_so_is_what_comes_out_of_it(home: Pa
     okapia("backup", backup)
     okapia("restore", backup, "--into", tmp_path / "new")
 
-    modes = {path.stat().st_mode & 0o077 for path in [backup, tmp_path / "new", *(tmp_path / "new").rglob("*")]}
+    modes = {
+        path.stat().st_mode & 0o077 for path in [backup, tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    }
     assert modes == {0}
     assert home.exists()
 

@@ -292,8 +292,12 @@ def _make_tables() -> None:
         unique=False,
     )
     op.create_index(
-        op.f("ix_webhook_deliveries_state_next_at"), "webhook_deliveries", ["state", "next_at"], unique=False
+        op.f("ix_webhook_deliveries_endpoint_id_state_next_at"),
+        "webhook_deliveries",
+        ["endpoint_id", "state", "next_at"],
+        unique=False,
     )
+    op.create_index(op.f("ix_webhook_deliveries_state"), "webhook_deliveries", ["state"], unique=False)
     op.create_table(
         "webhook_sequences",
         sa.Column("endpoint_id", sa.String(length=64), nullable=False),
