@@ -88,7 +88,7 @@ class Ledger:
         """Add top-up credits, which do not expire; once for each reference.
 
         Raises:
-            InvalidRequest: they are fewer than 1 or more than an account holds, reference or note is too long,
+            InvalidRequest: they are fewer than 1 or more than an account holds, a text is too long,
                 or the reference was used for another amount.
         """
         if amount < 1:
@@ -237,8 +237,7 @@ class Ledger:
         key_id: str | None = None,
     ) -> None:
         after, entries = changed
-        if after != before:
-            rows.change_account(connection, user_id, after)
+        rows.change_account(connection, user_id, before=before, after=after)
         rows.add_entries(connection, user_id, entries, at=now, key_id=key_id)
 
     def _known_plan(self, name: str) -> Plan:

@@ -4,7 +4,7 @@ Statements are built once, as constants: building one costs more than running it
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, String, bindparam, delete, func, insert, select, update
@@ -22,6 +22,7 @@ _ACCOUNT = select(billing).where(_OF_ACCOUNT)
 _LOCKED_ACCOUNT = _ACCOUNT.with_for_update()
 _ADD_ACCOUNT = insert(billing)
 _CHANGE_ACCOUNT = update(billing).where(_OF_ACCOUNT)
+_CHANGE_LEFT = _CHANGE_ACCOUNT.values({pool: bindparam(pool) for pool in ("included", "top_up", "grace")})
 
 _OF_USER = credit_entries.c.user_id == _USER
 _IS_GRANT = credit_entries.c.kind == Kind.GRANT.value
@@ -83,20 +84,28 @@ def add_account(connection: Connection, user_id: str, account: Account) -> None:
     connection.execute(_ADD_ACCOUNT, [{"user_id": user_id} | _columns(account)])
 
 
-def change_account(connection: Connection, user_id: str, account: Account) -> None:
-    connection.execute(_CHANGE_ACCOUNT, {"of_user": user_id} | _columns(account))
+def change_account(connection: Connection, user_id: str, *, before: Account, after: Account) -> None:
+    if after == before:
+        return
+    if after == replace(before, left=after.left):
+        # What nearly every call changes costs half as much alone.
+        connection.execute(_CHANGE_LEFT, {"of_user": user_id} | _left(after))
+    else:
+        connection.execute(_CHANGE_ACCOUNT, {"of_user": user_id} | _columns(after))
 
 
 def _columns(account: Account) -> dict[str, object]:
-    return {
+    return _left(account) | {
         "plan": account.plan.name,
         "period_started_at": account.period.starts_at,
         "period_ends_at": account.period.ends_at,
         "grace_expires_at": account.grace_ends_at,
-        "included": account.left.included,
-        "top_up": account.left.top_up,
-        "grace": account.left.grace,
     }
+
+
+def _left(account: Account) -> dict[str, object]:
+    left = account.left
+    return {"included": left.included, "top_up": left.top_up, "grace": left.grace}
 
 
 # --- entries ----------------------------------------------------------------------------

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+State = Literal["ok", "warning", "failed"]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report; of what is not `ok`, `why` it matters and in `advice` what mends it."""
 
     subject: str
-    state: Literal["ok", "warning", "failed"]
+    state: State
     fact: str
     advice: str = ""
     why: str = ""

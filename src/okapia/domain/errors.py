@@ -51,6 +51,12 @@ class UnknownCountry(InvalidRequest):
         self.near = near
 
 
+class CoordinatesIncomplete(InvalidRequest):
+    """One of latitude and longitude came without the other."""
+
+    code = "coordinates_incomplete"
+
+
 class NotFound(OkapiaError):
     """Nothing of that name or id is in the list that was asked."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from okapia.domain.capture import BurstSequence, MoonPhase, TimeSource
 from okapia.domain.errors import OkapiaError
 from okapia.domain.taxonomy import Rank, Taxon
 
@@ -180,15 +181,31 @@ class CaptureMetadata:
         latitude: degrees, -90..90, north positive.
         longitude: degrees, -180..180, east positive.
         orientation: EXIF orientation 1..8; 1 when absent.
+        exposure_time: seconds, above 0.
+        iso: above 0.
+        f_number: above 0.
+        focal_length: of the real lens, millimetres, above 0.
+        flash: whether it fired; some makers count the infrared lamps as one.
+        temperature: of the camera's own sensor, degrees Celsius.
+        sequence: the camera's own count, not `okapia.pipeline.sequences`.
     """
 
     captured_at: datetime | None = None
+    captured_at_source: TimeSource | None = None
     camera_make: str | None = None
     camera_model: str | None = None
     camera_serial: str | None = None
     latitude: float | None = None
     longitude: float | None = None
     orientation: int = 1
+    exposure_time: float | None = None
+    iso: int | None = None
+    f_number: float | None = None
+    focal_length: float | None = None
+    flash: bool | None = None
+    temperature: float | None = None
+    moon_phase: MoonPhase | None = None
+    sequence: BurstSequence | None = None
 
 
 @dataclass(frozen=True, slots=True)

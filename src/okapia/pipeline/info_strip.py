@@ -10,24 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from okapia.domain.capture import BurstSequence, MoonPhase
 from okapia.pipeline.camera_names import find_camera
 from okapia.pipeline.strip_clock import DateBasis, find_date, find_time
 from okapia.pipeline.strip_weather import (
     Measurement,
-    MoonPhase,
     find_humidity,
     find_moon_phase,
     find_pressure,
     find_temperatures,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class BurstSequence:
-    """The place of a picture, from 1, among those of one trigger."""
-
-    current: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from okapia.domain.errors import InvalidRequest
+from okapia.domain.errors import CoordinatesIncomplete, InvalidRequest
 from okapia.pipeline.countries import USA, Country, State, parse_country, parse_state
 from okapia.pipeline.place_pack import Region, read_pack
 from okapia.pipeline.polygons import PolygonIndex
@@ -172,7 +172,7 @@ _TERRITORIES = {
 
 def _degrees(value: float | None, name: str, *, limit: float, other: str) -> float:
     if value is None:
-        raise InvalidRequest(f"expected a {name} with the {other}, got none", param=name)
+        raise CoordinatesIncomplete(f"expected a {name} with the {other}, got none", param=name)
     if not (math.isfinite(value) and -limit <= value <= limit):
         raise InvalidRequest(
             f"expected a {name} of -{limit:g} to {limit:g} degrees, got {value:g}", param=name

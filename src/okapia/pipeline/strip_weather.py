@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from okapia.domain.capture import COLDEST_C, HOTTEST_C, MoonPhase
+
 
 class Unit(StrEnum):
     """Units of what is measured, as answers write them."""
@@ -28,19 +30,6 @@ class Measurement:
     unit: Unit
 
 
-class MoonPhase(StrEnum):
-    """The eight phases by name."""
-
-    NEW_MOON = "new_moon"
-    WAXING_CRESCENT = "waxing_crescent"
-    FIRST_QUARTER = "first_quarter"
-    WAXING_GIBBOUS = "waxing_gibbous"
-    FULL_MOON = "full_moon"
-    WANING_GIBBOUS = "waning_gibbous"
-    LAST_QUARTER = "last_quarter"
-    WANING_CRESCENT = "waning_crescent"
-
-
 _NUMBER_STARTS: Final = r"(?<![\w.,:/-])"
 
 _TEMPERATURE: Final = re.compile(
@@ -49,8 +38,6 @@ _TEMPERATURE: Final = re.compile(
     r" ?(?P<degree>[°'`*^]{0,2}) ?(?P<unit>[CF])(?![A-Za-z])",
     re.ASCII,
 )
-_COLDEST_C, _HOTTEST_C = -60, 65
-"""The sun on the camera's case counts."""
 
 _PRESSURES: Final[Mapping[Unit, re.Pattern[str]]] = {
     unit: re.compile(
@@ -128,7 +115,7 @@ def _misread(match: re.Match[str]) -> Iterator[int]:
 
 def _is_possible(value: int, unit: Unit) -> bool:
     celsius = value if unit is Unit.CELSIUS else (value - 32) / 1.8
-    return _COLDEST_C <= celsius <= _HOTTEST_C
+    return COLDEST_C <= celsius <= HOTTEST_C
 
 
 def _number(text: str) -> float:

@@ -1,18 +1,20 @@
-"""What the camera wrote into the file: time, make, place, orientation.
+"""What the camera wrote into the file: time, make, place, orientation, exposure, weather.
 
 EXIF in the field is often broken. Each value is read on its own, and one that cannot be read
 is None: a picture is never lost for its metadata.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
+from okapia.domain.capture import TimeSource
 from okapia.domain.types import CaptureMetadata
+from okapia.vision.maker_note import MakerNote, read_maker_note
 
 MAX_TEXT: Final = 200
 """Characters kept of a make, model or serial number; a hostile file may hold megabytes."""
@@ -40,14 +42,25 @@ def read_capture(image: Image.Image) -> CaptureMetadata:
         return CaptureMetadata()
     camera = _directory(exif, ExifTags.IFD.Exif)
     latitude, longitude = _position(_directory(exif, ExifTags.IFD.GPSInfo))
+    note = _maker_note(camera)
+    captured_at, source = _captured_at(exif, camera, note)
     return CaptureMetadata(
-        captured_at=_captured_at(exif, camera),
+        captured_at=captured_at,
+        captured_at_source=source,
         camera_make=_text(exif, ExifTags.Base.Make),
         camera_model=_text(exif, ExifTags.Base.Model),
-        camera_serial=_text(camera, ExifTags.Base.BodySerialNumber) or _text(exif, _CAMERA_SERIAL),
+        camera_serial=_serial(exif, camera, note),
         latitude=latitude,
         longitude=longitude,
         orientation=_orientation(exif),
+        exposure_time=_number(camera, ExifTags.Base.ExposureTime),
+        iso=_iso(camera),
+        f_number=_number(camera, ExifTags.Base.FNumber),
+        focal_length=_number(camera, ExifTags.Base.FocalLength),
+        flash=_flash(camera),
+        temperature=note.temperature,
+        moon_phase=note.moon_phase,
+        sequence=note.sequence,
     )
 
 
@@ -81,21 +94,38 @@ def _text(tags: Tags, tag: int) -> str | None:
     value = _value(tags, tag)
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
-    if not isinstance(value, str):
-        return None
+    return _visible(value) if isinstance(value, str) else None
+
+
+def _visible(value: str) -> str | None:
     # Fixed fields are padded with NUL or filled with what was in the camera's memory behind it.
     visible = "".join(c for c in value.split("\0", 1)[0][:MAX_TEXT] if c.isprintable())
     return visible.strip() or None
 
 
-def _captured_at(exif: Tags, camera: Tags) -> datetime | None:
-    """Time of exposure, else of digitisation, else of the file's last change."""
-    times = (
-        _time(_text(camera, ExifTags.Base.DateTimeOriginal)),
-        _time(_text(camera, ExifTags.Base.DateTimeDigitized)),
-        _time(_text(exif, ExifTags.Base.DateTime)),
-    )
-    return next((time for time in times if time is not None), None)
+def _maker_note(camera: Tags) -> MakerNote:
+    value = _value(camera, ExifTags.Base.MakerNote)
+    return read_maker_note(value) if isinstance(value, bytes) else MakerNote()
+
+
+def _captured_at(
+    exif: Tags, camera: Tags, note: MakerNote
+) -> tuple[datetime, TimeSource] | tuple[None, None]:
+    """EXIF's time, else the maker's, which is seen to be wrong more often."""
+    if written := next(_times(exif, camera), None):
+        return written, TimeSource.EXIF
+    return (note.captured_at, TimeSource.MAKER_NOTE) if note.captured_at else (None, None)
+
+
+def _times(exif: Tags, camera: Tags) -> Iterator[datetime]:
+    """Time of exposure, of digitisation, of the file's last change, as far as they can be read."""
+    for tags, tag in (
+        (camera, ExifTags.Base.DateTimeOriginal),
+        (camera, ExifTags.Base.DateTimeDigitized),
+        (exif, ExifTags.Base.DateTime),
+    ):
+        if time := _time(_text(tags, tag)):
+            yield time
 
 
 def _time(text: str | None) -> datetime | None:
@@ -110,9 +140,42 @@ def _time(text: str | None) -> datetime | None:
         return None
 
 
+def _serial(exif: Tags, camera: Tags, note: MakerNote) -> str | None:
+    return (
+        _text(camera, ExifTags.Base.BodySerialNumber)
+        or _text(exif, _CAMERA_SERIAL)
+        or (_visible(note.serial) if note.serial else None)
+    )
+
+
 def _orientation(exif: Tags) -> int:
     value = _value(exif, ExifTags.Base.Orientation)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _number(tags: Tags, tag: int) -> float | None:
+    """A number above 0: cameras write 0 for what they do not know."""
+    value = _value(tags, tag)
+    if not isinstance(value, (int, float, IFDRational)):
+        return None
+    try:
+        number = float(value)
+    except ArithmeticError:
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _iso(camera: Tags) -> int | None:
+    value = _value(camera, ExifTags.Base.ISOSpeedRatings)
+    # EXIF allows several; the first is the one that was used.
+    first = value[0] if isinstance(value, tuple) and value else value
+    return first if isinstance(first, int) and first > 0 else None
+
+
+def _flash(camera: Tags) -> bool | None:
+    """Whether it fired, the lowest bit of EXIF's Flash."""
+    value = _value(camera, ExifTags.Base.Flash)
+    return bool(value & 1) if isinstance(value, int) else None
 
 
 def _position(gps: Tags) -> tuple[float | None, float | None]:

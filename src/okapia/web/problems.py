@@ -61,6 +61,10 @@ _TYPES = {
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
 _RETRYABLE = frozenset({408, 429, 502, 503, 504})
+_PASSING = frozenset({"idempotency_in_flight", "job_not_finished"})
+_NEED_THE_OPERATOR = frozenset(
+    {"model_not_installed", "model_damaged", "device_unavailable", "device_lost", "storage_refused"}
+)
 
 DEFAULT_RETRY_S = 5
 """What `Retry-After` says in a 503 whose cause does not know better."""
@@ -95,6 +99,13 @@ class Problem:
     details: tuple[Detail, ...] = ()
     request_id: str = ""
     media_type: str = "application/problem+json"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same call may go through later without anybody doing anything about it."""
+        if self.code in _NEED_THE_OPERATOR:
+            return False
+        return int(self.status) in _RETRYABLE or self.code in _PASSING
 
     @classmethod
     def of(cls, error: "OkapiaError | Failure") -> "Problem":
@@ -149,7 +160,7 @@ def problem_json(problem: Problem) -> Response:
             "message": problem.message,
             "param": problem.param,
             "request_id": problem.request_id,
-            "retryable": int(problem.status) in _RETRYABLE,
+            "retryable": problem.is_retryable,
         },
     }
     if problem.details:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, select, update
 
 from okapia.database.tables import (
     webhook_attempts,
@@ -28,6 +28,13 @@ OVERLAP = timedelta(hours=24)
 """For so long after a rotation payloads are signed with the old secret as well."""
 
 EVERY_EVENT = "*"
+
+# Asked with every answer that holds a detection; built once, for building costs more than asking.
+_ENABLED = (
+    select(webhook_endpoints)
+    .where(webhook_endpoints.c.user_id == bindparam("of_user"), webhook_endpoints.c.disabled_at.is_(None))
+    .order_by(webhook_endpoints.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +174,8 @@ class Endpoints:
 
 def listening(connection: Connection, user_id: str, kind: EventType) -> list[Endpoint]:
     """Give a user's enabled endpoints that want events of a kind, in the order of their ids."""
-    table = webhook_endpoints
-    mine = select(table).where(table.c.user_id == user_id, table.c.disabled_at.is_(None)).order_by(table.c.id)
-    found = (_endpoint_of(row) for row in connection.execute(mine).mappings())
-    return [endpoint for endpoint in found if endpoint.subscription.wants(kind)]
+    rows = connection.execute(_ENABLED, {"of_user": user_id}).mappings()
+    return [endpoint for endpoint in map(_endpoint_of, rows) if endpoint.subscription.wants(kind)]
 
 
 def disable(connection: Connection, endpoint_id: str, *, reason: str, now: datetime) -> None:

@@ -76,16 +76,7 @@ class DeliveryQueue:
         now = self._clock()
         turn = _turn(now).with_for_update(skip_locked=True, key_share=True)
         endpoint = connection.execute(turn).mappings().one_or_none()
-        if endpoint is None:
-            return None
-        # Between the look and the lock another process may have claimed for this endpoint.
-        table, endpoint_id = webhook_deliveries, endpoint["id"]
-        oldest = select(table.c.id).where(_is_due(endpoint_id, now)).order_by(table.c.next_at).limit(1)
-        mine = and_(table.c.id == oldest.scalar_subquery(), _under_way(endpoint_id) == 0)
-        taken = {"state": DeliveryState.SENDING.value, "instance_id": self._instance_id}
-        claimed = update(table).where(mine).values(taken).returning(table)
-        delivery = connection.execute(claimed).mappings().one_or_none()
-        return None if delivery is None else _claimed(delivery, endpoint, now)
+        return None if endpoint is None else self._take(connection, endpoint, now)
 
     def settle(self, connection: Connection, claimed: Claimed, attempt: Attempt, *, jitter: float) -> None:
         """Note an attempt and what follows from it; nothing when the delivery is this process's no more.
@@ -113,6 +104,19 @@ class DeliveryQueue:
         lost = and_(table.c.state == DeliveryState.SENDING.value, ~known)
         again = {"state": DeliveryState.PENDING.value, "instance_id": None}
         return connection.execute(update(table).where(lost).values(again)).rowcount
+
+    def _take(self, connection: Connection, endpoint: RowMapping, now: datetime) -> Claimed | None:
+        """Claim the oldest due delivery to a locked endpoint.
+
+        None where something is under way there: between the look and the lock others may have claimed.
+        """
+        table, endpoint_id = webhook_deliveries, endpoint["id"]
+        oldest = select(table.c.id).where(_is_due(endpoint_id, now)).order_by(table.c.next_at).limit(1)
+        mine = and_(table.c.id == oldest.scalar_subquery(), _under_way(endpoint_id) == 0)
+        taken = {"state": DeliveryState.SENDING.value, "instance_id": self._instance_id}
+        claimed = update(table).where(mine).values(taken).returning(table)
+        delivery = connection.execute(claimed).mappings().one_or_none()
+        return None if delivery is None else _claimed(delivery, endpoint, now)
 
     def _is_mine(self, claimed: Claimed) -> ColumnElement[bool]:
         """Say that a delivery is still claimed as it was: a process that was taken for dead may come back."""

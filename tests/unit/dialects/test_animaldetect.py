@@ -275,3 +275,26 @@ def test_errors_are_problem_documents(client: TestClient) -> None:
 
     assert answer.headers["content-type"] == "application/problem+json"
     assert json.loads(answer.content)["status"] == answer.status_code
+
+
+def test_without_classify_the_detector_alone_answers(client: TestClient) -> None:
+    body = client.post("/v1/detect?classify=false", files={"image": jpeg()}).json()
+
+    annotation = body["annotations"][0]
+    assert (annotation["label"], annotation["score"]) == ("animal", 0.9)
+    assert "taxonomy" not in annotation
+    assert body["info"]["model_id"] == "one-fox"
+
+
+def test_candidates_without_classify_are_said_to_be_ignored(client: TestClient) -> None:
+    body = client.post("/v1/detect?classify=false&top_candidate=3", files={"image": jpeg()}).json()
+
+    assert [warning["code"] for warning in body["info"]["warnings"]] == ["top_candidate_ignored"]
+    assert "top_candidates" not in body["annotations"][0]
+
+
+def test_a_person_has_the_taxon_of_people(client: TestClient) -> None:
+    body = client.post("/v1/detect?threshold=0.05", files={"image": jpeg()}).json()
+
+    person = next(annotation for annotation in body["annotations"] if annotation["label"] == "human")
+    assert person["taxonomy"]["species"] == "sapiens"

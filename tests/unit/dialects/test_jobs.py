@@ -106,7 +106,7 @@ def test_a_bad_picture_fails_its_job_and_the_error_is_kept(client: TestClient) -
         ({"threshold": 0}, "threshold", "invalid_request"),
         ({"threshold": "high"}, "threshold", "invalid_request"),
         ({"country": "Atlantis"}, "country", "unknown_country"),
-        ({"latitude": 56.0}, "longitude", "invalid_request"),
+        ({"latitude": 56.0}, "longitude", "coordinates_incomplete"),
         ({"render": True}, "render", "invalid_request"),
         ({"top_candidate": 11}, "top_candidate", "invalid_request"),
         ({"detector": "yeti"}, None, "unknown_model"),

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okapia.pipeline.info_strip import BurstSequence, InfoStrip, parse_info_strip
+from okapia.domain.capture import BurstSequence, MoonPhase
+from okapia.pipeline.info_strip import InfoStrip, parse_info_strip
 from okapia.pipeline.strip_clock import DateBasis
-from okapia.pipeline.strip_weather import Measurement, MoonPhase, Unit
+from okapia.pipeline.strip_weather import Measurement, Unit
 
 C, F = Unit.CELSIUS, Unit.FAHRENHEIT
 WRITTEN, EXIF, MONTH_FIRST = DateBasis.WRITTEN, DateBasis.EXIF, DateBasis.MONTH_FIRST

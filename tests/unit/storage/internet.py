@@ -1,5 +1,6 @@
 """A server that says what it is told to, and an internet in which every address leads to it."""
 
+import re
 import socket
 import socketserver
 import ssl
@@ -30,6 +31,7 @@ class Site:
     Attributes:
         pages: path to the pieces that are sent for it, byte by byte as they are.
         heads: request lines and headers, in order of arrival.
+        bodies: what came after them.
         names: server names (SNI) that TLS clients gave.
         sent: bytes, of all answers.
     """
@@ -38,6 +40,7 @@ class Site:
     pages: dict[str, Page]
     tls: ssl.SSLContext | None = None
     heads: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
     sent: int = 0
 
@@ -59,7 +62,12 @@ class Site:
                 request = b""
                 while b"\r\n\r\n" not in request:
                     request += stream.recv(4096) or b"\r\n\r\n"
-                self.heads.append(request.decode("latin-1"))
+                start, _, body = request.partition(b"\r\n\r\n")
+                self.heads.append(f"{start.decode('latin-1')}\r\n\r\n")
+                length = re.search(rb"content-length: (\d+)", start.lower())
+                while length and len(body) < int(length[1]):
+                    body += stream.recv(4096)
+                self.bodies.append(body)
                 path = self.heads[-1].split(" ")[1]
                 for piece in self.pages[path]():
                     stream.sendall(piece)

@@ -58,6 +58,7 @@ def test_the_request_has_a_length_a_kind_and_the_given_headers(poster: GuardedPo
         "connection: close",
     }
     assert expected <= set(lines)
+    assert site.bodies == [BODY]
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 307, 404, 410, 500])

@@ -5,7 +5,8 @@ from threading import Barrier, Thread
 
 from okapia.database.instances import Instance
 from okapia.webhooks.deliveries import Attempt
-from okapia.webhooks.queue import Claimed, DeliveryQueue
+from okapia.webhooks.endpoints import disable
+from okapia.webhooks.queue import Claimed, DeliveryQueue, _turn
 from tests.unit.webhooks.house import DONE, House
 from tests.unit.webhooks.receiver import Receiver
 
@@ -37,9 +38,8 @@ def test_nothing_is_due_before_its_time(house: House) -> None:
 
 def test_of_those_who_claim_at_once_one_sends_to_an_endpoint(house: House) -> None:
     house.add()
-    with house.database.write() as connection:
-        for _ in range(1000):  # the longer the look takes, the more can happen before the lock
-            house.outbox.emit(connection, "ada", DONE)
+    for _ in range(30):
+        house.emit()
     together = Barrier(6, timeout=10)
     claimed: list[Claimed | None] = []
 
@@ -57,6 +57,28 @@ def test_of_those_who_claim_at_once_one_sends_to_an_endpoint(house: House) -> No
 
         (taken,) = [one for one in claimed if one is not None]
         settle(house, house.queue, taken, status=200)
+
+
+def test_who_looked_before_another_claimed_goes_without(house: House) -> None:
+    house.add()
+    house.emit()
+    house.emit()
+    with house.database.read() as connection:
+        looked = connection.execute(_turn(house.watch())).mappings().one()
+    assert claim(house, house.queue) is not None
+
+    with house.database.write() as connection:
+        assert house.queue._take(connection, looked, house.watch()) is None
+
+
+def test_what_waits_for_a_disabled_endpoint_is_not_claimed(house: House) -> None:
+    endpoint = house.add()
+    with house.database.write() as connection:
+        disable(connection, endpoint.id, reason="a test", now=house.watch())
+        # As if it had been written by somebody who saw the endpoint just before.
+        house.outbox._write(connection, DONE, [endpoint.id])
+
+    assert claim(house, house.queue) is None
 
 
 def test_what_a_dead_process_was_sending_is_sent_again_under_the_same_id(

@@ -5,7 +5,7 @@ Field names, ranges and shapes follow the vendor's; what is ours is added beside
 
 from fastapi import APIRouter
 
-from okapia.dialects.animaldetect import detect, jobs, reference, results, text, uploading
+from okapia.dialects.animaldetect import detect, jobs, reference, results, text, uploading, usage
 from okapia.dialects.base import Dialect
 from okapia.web.context import Context
 
@@ -13,7 +13,7 @@ __all__ = ["dialect"]
 
 
 def _build(context: Context) -> APIRouter:
-    rooms = (detect, text, results, jobs, uploading, reference)
+    rooms = (detect, text, results, jobs, uploading, usage, reference)
     # One flat list: routers within routers hide their routes from whoever looks for clashing paths.
     return APIRouter(routes=[route for room in rooms for route in room.build(context).routes])
 

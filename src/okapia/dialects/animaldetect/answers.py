@@ -1,7 +1,7 @@
 """The answers, field by field."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from okapia.dialects.animaldetect.asking import Asked
 from okapia.domain.models import ModelChoice
-from okapia.domain.taxonomy import Taxon
+from okapia.domain.taxonomy import HUMAN, Taxon
 from okapia.domain.types import Analysis, Category, Detection, Failure, ImageResult, Restriction, Smoothing
 from okapia.service import ResolvedPlace
 
@@ -183,7 +183,7 @@ def info_of(
         threshold_applied=asked.parameters.threshold,
         country_processed=found.where.country,
         admin1_processed=found.where.state,
-        warnings=[{"code": w.code, "message": w.message} for w in found.warnings] or None,
+        warnings=[{"code": w.code, "message": w.message} for w in (*found.warnings, *asked.warnings)] or None,
         source_url=asked.source_url,
     )
 
@@ -250,8 +250,10 @@ def filter_answer(asked: Asked, analysis: Analysis, info: Info, *, kept: Kept) -
 def _annotation(place: int, detection: Detection, most: int | None, allowed: Allowed) -> Annotation:
     coarse = _coarse(place, detection)
     prediction = detection.prediction
-    if prediction is None or detection.category is not Category.ANIMAL:
-        return Annotation(**coarse.model_dump(), detection_score=coarse.score)
+    is_classified = detection.category is Category.ANIMAL and bool(detection.classifications)
+    if prediction is None or not is_classified:
+        taxonomy = _taxonomy(HUMAN) if detection.category is Category.PERSON else None
+        return Annotation(**coarse.model_dump(), detection_score=coarse.score, taxonomy=taxonomy)
     return Annotation(
         **coarse.model_dump(exclude={"score", "label"}),
         score=round(prediction.score, 4),
@@ -333,13 +335,22 @@ def _metadata(asked: Asked, analysis: Analysis) -> dict[str, object] | None:
         "image_height": image.height,
         "file_size": image.n_bytes,
         "mime_type": f"image/{_MIME_NAMES.get(image.format, image.format.lower())}",
-        "orientation": capture.orientation,
         "captured_at": capture.captured_at.isoformat() if capture.captured_at else None,
+        "captured_at_source": capture.captured_at_source,
         "camera_make": capture.camera_make,
         "camera_model": capture.camera_model,
         "camera_serial": capture.camera_serial,
         "latitude": capture.latitude,
         "longitude": capture.longitude,
+        "orientation": capture.orientation,
+        "exposure_time": capture.exposure_time,
+        "iso": capture.iso,
+        "f_number": capture.f_number,
+        "focal_length": capture.focal_length,
+        "flash": capture.flash,
+        "temperature": capture.temperature,
+        "moon_phase": capture.moon_phase,
+        "sequence": asdict(capture.sequence) if capture.sequence else None,
         "decoded_fraction": image.decoded_fraction if image.is_damaged else None,
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.models import ModelChoice
 from okapia.domain.types import AnalysisOptions, People, Smooth, Where
-from okapia.service import NamedImage
+from okapia.service import NamedImage, Warned
 from okapia.web.uploads import Upload
 
 
@@ -61,6 +61,14 @@ class Asked:
     def image(self) -> NamedImage:
         return NamedImage(self.name, lambda: self.data)
 
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """What was said and is not used."""
+        asked = self.parameters
+        if asked.top_candidate is None or asked.classify:
+            return ()
+        return (Warned("top_candidate_ignored", "without `classify` there are no candidates"),)
+
     def options(self, where: Where, *, classify: bool) -> AnalysisOptions:
         asked = self.parameters
         smooth = Smooth.HERD if asked.smooth_herd else Smooth.OFF
@@ -71,7 +79,7 @@ class Asked:
         wanted = self.parameters
         return ModelChoice(
             wanted.detector or profile.detector,
-            wanted.classifier or profile.classifier,
+            (wanted.classifier or profile.classifier) if wanted.classify else None,
             wanted.tiles or profile.tiles,
         )
 
