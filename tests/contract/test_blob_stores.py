@@ -11,14 +11,8 @@ import httpx
 import obstore
 import pytest
 
-from okapia.domain.errors import (
-    BlobMissing,
-    InvalidRequest,
-    PayloadTooLarge,
-    StorageError,
-    StorageRefused,
-    StorageUnavailable,
-)
+from okapia.domain.errors import InvalidRequest, PayloadTooLarge
+from okapia.domain.storage_errors import BlobMissing, StorageError, StorageRefused, StorageUnavailable
 from okapia.storage.blob_stores import open_blobs
 from okapia.storage.blobs import BlobStore, SignedUpload
 from okapia.storage.cloud import CloudBlobs, open_cloud

@@ -10,7 +10,6 @@ from okapia.cli import (
     audit,
     backup,
     cameras,
-    credits,
     doctor,
     keys,
     models,
@@ -21,6 +20,7 @@ from okapia.cli import (
     speciesnet,
     users,
 )
+from okapia.cli import credits as credit_commands
 from okapia.domain.errors import OkapiaError
 
 USAGE = 2
@@ -47,7 +47,7 @@ app.add_typer(species.geofence, name="geofence")
 app.add_typer(speciesnet.app, name="speciesnet")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
-app.add_typer(credits.app, name="credits")
+app.add_typer(credit_commands.app, name="credits")
 
 
 @app.callback(invoke_without_command=True)

@@ -15,7 +15,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from okapia.domain.errors import DatabaseUnavailable, InvalidSettings
+from okapia.domain.errors import InvalidSettings
+from okapia.domain.storage_errors import DatabaseUnavailable
 
 BUSY_S = 15
 """Seconds that a writer of another process may hold SQLite before a call gives up with 503."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, inspect, select, table, text
 from sqlalchemy.exc import DatabaseError
 
 from okapia.database.engine import Database
-from okapia.domain.errors import BackupDamaged, DatabaseUnavailable
+from okapia.domain.storage_errors import BackupDamaged, DatabaseUnavailable
 
 
 def take_snapshot(database: Database, copy: Path) -> None:

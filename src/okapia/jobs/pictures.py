@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from okapia.domain.errors import SourceRefused, StorageError
+from okapia.domain.errors import SourceRefused
+from okapia.domain.storage_errors import StorageError
 from okapia.jobs.job import BLOBS, Job
 from okapia.storage.blobs import BlobStore
 from okapia.storage.secrets import Sealed, Vault

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from okapia.database.engine import Database
 from okapia.domain.errors import (
-    DatabaseUnavailable,
     DeadlineExceeded,
     DeviceLost,
     DeviceOutOfMemory,
@@ -19,9 +18,8 @@ from okapia.domain.errors import (
     OkapiaError,
     ServerBusy,
     ShuttingDown,
-    StorageRefused,
-    StorageUnavailable,
 )
+from okapia.domain.storage_errors import DatabaseUnavailable, StorageRefused, StorageUnavailable
 from okapia.domain.types import Failure
 from okapia.jobs.closing import Closing
 from okapia.jobs.job import MOST_ATTEMPTS, Job, Performed

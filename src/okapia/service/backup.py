@@ -19,7 +19,8 @@ from okapia.database.migrate import upgrade
 from okapia.database.opening import FILE
 from okapia.database.snapshot import check_pages, count_rows, take_snapshot
 from okapia.domain.clock import Clock, utc_now
-from okapia.domain.errors import BackupDamaged, HomeNotEmpty, InvalidSettings, OutputNotWritable
+from okapia.domain.errors import InvalidSettings, OutputNotWritable
+from okapia.domain.storage_errors import BackupDamaged, HomeNotEmpty
 from okapia.storage.archive import OnBytes, pack, unpack
 from okapia.storage.folder_blobs import FolderBlobs
 

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from okapia.domain.errors import BackupDamaged, OutputNotWritable
+from okapia.domain.errors import OutputNotWritable
+from okapia.domain.storage_errors import BackupDamaged
 from okapia.storage.blob_rules import is_key
 from okapia.storage.private_files import incoming_file, sync_folder, write_durably
 

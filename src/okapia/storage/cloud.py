@@ -18,13 +18,8 @@ from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, U
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from okapia import __version__
-from okapia.domain.errors import (
-    BlobMissing,
-    InvalidSettings,
-    PayloadTooLarge,
-    StorageRefused,
-    StorageUnavailable,
-)
+from okapia.domain.errors import InvalidSettings, PayloadTooLarge
+from okapia.domain.storage_errors import BlobMissing, StorageRefused, StorageUnavailable
 from okapia.storage.blob_rules import Bounded, checked_key
 from okapia.storage.blobs import SignedUpload
 from okapia.storage.cloud_address import Cloud, CloudAddress

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from okapia.domain.errors import BlobMissing, PayloadTooLarge, StorageRefused, StorageUnavailable
+from okapia.domain.errors import PayloadTooLarge
+from okapia.domain.storage_errors import BlobMissing, StorageRefused, StorageUnavailable
 from okapia.storage.blob_rules import Bounded, checked_key, is_key
 from okapia.storage.blobs import SignedUpload
 from okapia.storage.private_files import (

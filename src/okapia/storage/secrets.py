@@ -11,7 +11,7 @@ from typing import NewType
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from okapia.domain.errors import SecretDamaged, StorageUnavailable
+from okapia.domain.storage_errors import SecretDamaged, StorageUnavailable
 from okapia.storage.private_files import incoming_file, private_folder, sync_folder, write_durably
 
 _SECRET_BYTES = 32

@@ -111,7 +111,7 @@ def _maker_note(camera: Tags) -> MakerNote:
 def _captured_at(
     exif: Tags, camera: Tags, note: MakerNote
 ) -> tuple[datetime, TimeSource] | tuple[None, None]:
-    """EXIF's time, else the maker's, which is seen to be wrong more often."""
+    """EXIF's time, else the maker's, which ExifTool calls the less reliable."""
     if written := next(_times(exif, camera), None):
         return written, TimeSource.EXIF
     return (note.captured_at, TimeSource.MAKER_NOTE) if note.captured_at else (None, None)

@@ -11,7 +11,8 @@ import structlog
 
 from okapia.database.engine import Database
 from okapia.domain.clock import Clock, utc_now
-from okapia.domain.errors import DatabaseUnavailable, OkapiaError
+from okapia.domain.errors import OkapiaError
+from okapia.domain.storage_errors import DatabaseUnavailable
 from okapia.storage.secrets import Sealed, Vault
 from okapia.webhooks.deliveries import Attempt
 from okapia.webhooks.queue import Claimed, DeliveryQueue

@@ -17,7 +17,8 @@ from okapia.cli.main import app
 from okapia.database.engine import Database
 from okapia.database.opening import open_database
 from okapia.database.tables import billing, credit_entries
-from okapia.domain.errors import BackupDamaged, HomeNotEmpty, InvalidSettings, OutputNotWritable
+from okapia.domain.errors import InvalidSettings, OutputNotWritable
+from okapia.domain.storage_errors import BackupDamaged, HomeNotEmpty
 from okapia.storage.archive import pack
 from okapia.storage.folder_blobs import FolderBlobs
 from okapia.storage.secrets import load_or_make_secret

@@ -20,7 +20,8 @@ from okapia.database.instances import DEAD_AFTER, Instance
 from okapia.database.migrate import current, upgrade
 from okapia.database.migrations import HEAD
 from okapia.database.tables import audit_entries, instances, metadata, users
-from okapia.domain.errors import DatabaseUnavailable, InvalidSettings
+from okapia.domain.errors import InvalidSettings
+from okapia.domain.storage_errors import DatabaseUnavailable
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -8,8 +8,12 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 from starlette.testclient import TestClient
+
+from tests.unit.vision.pictures import exif_with
+from tests.unit.vision.reconyx import reconyx_note
 
 
 def jpeg(width: int = 200, height: int = 100) -> bytes:
@@ -72,6 +76,51 @@ def test_metadata_is_given_when_asked_for(client: TestClient) -> None:
     assert body["metadata"]["image_width"] == 200
     assert body["metadata"]["image_height"] == 100
     assert body["metadata"]["file_size"] == len(jpeg())
+    assert body["metadata"].keys() == {"image_width", "image_height", "file_size", "mime_type", "orientation"}
+
+
+def test_metadata_holds_what_the_camera_wrote(client: TestClient) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (200, 100)).save(out, "JPEG", exif=hyperfire_exif())
+
+    body = client.post(
+        "/v1/detect", files={"image": ("fox.jpg", out.getvalue())}, data={"metadata": "true"}
+    ).json()
+
+    assert body["metadata"] == {
+        "image_width": 200,
+        "image_height": 100,
+        "file_size": len(out.getvalue()),
+        "mime_type": "image/jpeg",
+        "captured_at": "2015-05-07T08:08:31",
+        "captured_at_source": "maker_note",
+        "camera_make": "RECONYX",
+        "camera_serial": "H500DE01120343",
+        "orientation": 1,
+        "exposure_time": 0.016667,
+        "iso": 400,
+        "f_number": 2.8,
+        "focal_length": 6.0,
+        "flash": False,
+        "temperature": -5.0,
+        "moon_phase": "waxing_gibbous",
+        "sequence": {"current": 2, "total": 5},
+    }
+
+
+def hyperfire_exif() -> Image.Exif:
+    """EXIF of a HyperFire, which keeps its time, weather and sequence in the maker note."""
+    exif = exif_with(make="RECONYX")
+    tag = ExifTags.Base
+    exif[ExifTags.IFD.Exif] = {
+        tag.ExposureTime: IFDRational(1, 60),
+        tag.ISOSpeedRatings: 400,
+        tag.FNumber: IFDRational(28, 10),
+        tag.FocalLength: IFDRational(6, 1),
+        tag.Flash: 0x18,
+        tag.MakerNote: reconyx_note(),
+    }
+    return exif
 
 
 @pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"], ids=["plain", "data URL"])

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from okapia.domain.errors import SecretDamaged, SourceRefused
+from okapia.domain.errors import SourceRefused
+from okapia.domain.storage_errors import SecretDamaged
 from okapia.jobs.pictures import Pictures
 from okapia.storage.secrets import Vault
 from tests.unit.jobs.drafts import draft

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from okapia.domain.capture import BurstSequence
 from okapia.domain.errors import BadImage, EmptyImage, TooManyPixels, TruncatedImage, UnsupportedFormat
 from okapia.models.text_reader import TextReader
-from okapia.domain.capture import BurstSequence
 from okapia.pipeline.info_strip import InfoStrip
 from okapia.pipeline.strip_clock import DateBasis
 from okapia.pipeline.strip_reading import read_info_strip

@@ -65,8 +65,8 @@ class Site:
                 start, _, body = request.partition(b"\r\n\r\n")
                 self.heads.append(f"{start.decode('latin-1')}\r\n\r\n")
                 length = re.search(rb"content-length: (\d+)", start.lower())
-                while length and len(body) < int(length[1]):
-                    body += stream.recv(4096)
+                while length and len(body) < int(length[1]) and (piece := stream.recv(4096)):
+                    body += piece
                 self.bodies.append(body)
                 path = self.heads[-1].split(" ")[1]
                 for piece in self.pages[path]():

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from okapia.domain.errors import BackupDamaged, OkapiaError, OutputNotWritable
+from okapia.domain.errors import OkapiaError, OutputNotWritable
+from okapia.domain.storage_errors import BackupDamaged
 from okapia.storage.archive import pack, unpack
 
 FILES = {"okapia.db": b"SQLite" * 100, "blobs/jobs/a.jpg": b"\xff\xd8" * 900, "blobs/b": b""}

@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from okapia.domain.errors import InvalidSettings, StorageError, StorageRefused, StorageUnavailable
+from okapia.domain.errors import InvalidSettings
+from okapia.domain.storage_errors import StorageError, StorageRefused, StorageUnavailable
 from okapia.storage.cloud import CloudBlobs, open_cloud
 from okapia.storage.cloud_address import CloudAddress
 from tests.contract.blob_servers import forget_credentials

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from okapia.domain.errors import StorageRefused, StorageUnavailable
+from okapia.domain.storage_errors import StorageRefused, StorageUnavailable
 from okapia.storage.blob_stores import open_blobs
 from okapia.storage.folder_blobs import FolderBlobs
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from okapia.domain.errors import SecretDamaged, StorageUnavailable
+from okapia.domain.storage_errors import SecretDamaged, StorageUnavailable
 from okapia.storage.secrets import Sealed, Vault, load_or_make_secret
 
 HOOK = "whsec_lynx-at-the-waterhole"

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
+from okapia.domain.capture import BurstSequence, MoonPhase, TimeSource
 from okapia.domain.types import CaptureMetadata
 from okapia.vision.decode import Picture
 from tests.unit.vision.pictures import encode, exif_with
+from tests.unit.vision.reconyx import reconyx_note
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 TILE = Image.new("RGB", (8, 8))
 ORIGINAL, DIGITIZED, SERIAL = 0x9003, 0x9004, 0xA431
+EXPOSURE, F_NUMBER, ISO, FLASH, FOCAL_LENGTH, NOTE = 0x829A, 0x829D, 0x8827, 0x9209, 0x920A, 0x927C
 NORTH: dict[int, object] = {1: "N", 2: (52.0, 30.0, 36.0), 3: "E", 4: (13.0, 15.0, 0.0)}
 
 
@@ -51,6 +54,7 @@ def test_every_format_that_carries_exif_is_read(kind: str) -> None:
 
     assert capture == CaptureMetadata(
         captured_at=datetime(2024, 1, 21, 15, 19, 15),  # noqa: DTZ001 - camera time has no zone
+        captured_at_source=TimeSource.EXIF,
         camera_make="RECONYX",
         camera_model="HF2 PRO",
         camera_serial="H600HF03128910",
@@ -91,6 +95,54 @@ def test_text_ends_at_its_first_nul_and_holds_no_control_characters() -> None:
 
 def test_a_megabyte_of_model_name_is_cut() -> None:
     assert len(capture_of(exif_with(model="x" * 50_000)).camera_model or "") == 200
+
+
+def test_the_exposure_is_read() -> None:
+    exposure: dict[int, object] = {EXPOSURE: IFDRational(1, 60), F_NUMBER: IFDRational(28, 10)}
+
+    capture = capture_of(camera(exposure | {ISO: 400, FOCAL_LENGTH: IFDRational(6, 1)}))
+
+    assert capture.exposure_time == pytest.approx(1 / 60)
+    assert (capture.iso, capture.f_number, capture.focal_length) == (400, 2.8, 6.0)
+
+
+def test_of_several_sensitivities_the_first_counts() -> None:
+    assert capture_of(camera({ISO: (200, 400)})).iso == 200
+
+
+@pytest.mark.parametrize("unknown", [IFDRational(0, 1), IFDRational(1, 0), IFDRational(0, 0), "1/60", (1, 2)])
+def test_an_exposure_that_is_not_known_is_none(unknown: object) -> None:
+    capture = capture_of(camera({EXPOSURE: unknown, F_NUMBER: unknown, FOCAL_LENGTH: unknown, ISO: 0}))
+
+    assert (capture.exposure_time, capture.f_number) == (None, None)
+    assert (capture.focal_length, capture.iso) == (None, None)
+
+
+@pytest.mark.parametrize("mode", [0x00, 0x18, 0x20], ids=["plain", "auto", "no flash"])
+def test_the_flash_fired_or_did_not(mode: int) -> None:
+    fired = [capture_of(camera({FLASH: mode | bit})).flash for bit in (0, 1)]
+
+    assert fired == [False, True]
+
+
+def test_a_maker_note_fills_what_exif_does_not_say() -> None:
+    capture = capture_of(camera({NOTE: reconyx_note()}))
+
+    assert capture == CaptureMetadata(
+        captured_at=datetime(2015, 5, 7, 8, 8, 31),  # noqa: DTZ001 - as above
+        captured_at_source=TimeSource.MAKER_NOTE,
+        camera_serial="H500DE01120343",
+        temperature=-5.0,
+        moon_phase=MoonPhase.WAXING_GIBBOUS,
+        sequence=BurstSequence(2, 5),
+    )
+
+
+def test_what_exif_says_wins_over_the_maker_note() -> None:
+    capture = capture_of(camera({NOTE: reconyx_note(), ORIGINAL: "2024:01:21 15:19:15", SERIAL: "A1"}))
+
+    assert capture.captured_at == datetime(2024, 1, 21, 15, 19, 15)  # noqa: DTZ001 - as above
+    assert (capture.captured_at_source, capture.camera_serial) == (TimeSource.EXIF, "A1")
 
 
 @pytest.mark.parametrize("value", [0, 9, 65_535])
@@ -149,9 +201,11 @@ def test_random_exif_is_never_an_error(body: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.tuples(st.integers(14, 400), st.integers(0, 255)), max_size=8))
+@given(st.lists(st.tuples(st.integers(14, 600), st.integers(0, 255)), max_size=8))
 def test_flipped_bytes_in_exif_are_never_an_error(places: list[tuple[int, int]]) -> None:
-    exif = camera({ORIGINAL: "2024:01:21 15:19:15"}, make="RECONYX", model="HF2", orientation=6)
+    tags: dict[int, object] = {ORIGINAL: "2024:01:21 15:19:15", EXPOSURE: 0.5, ISO: 400, FLASH: 1}
+    note = reconyx_note("HyperFire 2")
+    exif = camera(tags | {NOTE: note}, make="RECONYX", model="HF2", orientation=6)
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(NORTH)
     body = bytearray(exif.tobytes())
     for place, value in places:
@@ -167,3 +221,31 @@ def test_a_real_trail_camera_is_read(shared_data: Path) -> None:
 
     assert capture.captured_at == datetime(2024, 1, 21, 15, 19, 15)  # noqa: DTZ001 - as above
     assert (capture.camera_make, capture.camera_model) == (None, "E8")
+    assert capture.exposure_time == pytest.approx(4 / 133)
+    assert (capture.iso, capture.f_number, capture.focal_length, capture.flash) == (121, 2.8, 6.0, False)
+
+
+REAL = {
+    "american_black_bear": (1, MoonPhase.NEW_MOON, BurstSequence(1, 3), TimeSource.MAKER_NOTE),
+    "blank": (21, MoonPhase.LAST_QUARTER, BurstSequence(5, 5), TimeSource.EXIF),
+    "domestic_cattle": (16, MoonPhase.WAXING_CRESCENT, BurstSequence(2, 3), TimeSource.EXIF),
+    "vehicle": (9, MoonPhase.WANING_GIBBOUS, BurstSequence(1, 5), TimeSource.EXIF),
+}
+"""What ExifTool 12.57 says of the pictures; the moon was so on those days."""
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_reconyx_tells_its_weather_and_sequence(shared_data: Path, name: str) -> None:
+    capture = Picture.open((shared_data / f"camera-traps/{name}.jpg").read_bytes()).info.capture
+
+    told = (capture.temperature, capture.moon_phase, capture.sequence, capture.captured_at_source)
+    assert told == REAL[name]
+
+
+def test_a_real_reconyx_without_exif_time_has_that_of_its_maker_note(shared_data: Path) -> None:
+    picture = Picture.open((shared_data / "camera-traps/american_black_bear.jpg").read_bytes())
+
+    capture = picture.info.capture
+
+    assert capture.captured_at == datetime(2010, 11, 6, 4, 4)  # noqa: DTZ001 - as above
+    assert (capture.camera_make, capture.camera_serial) == (None, "P800BD05003063")

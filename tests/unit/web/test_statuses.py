@@ -58,9 +58,7 @@ def test_200(house: House, ada: dict[str, str], operation: str, prefix: str) -> 
 
 
 @OPERATIONS
-def test_200_for_base64_with_or_without_a_data_url(
-    house: House, ada: dict[str, str], operation: str
-) -> None:
+def test_200_for_base64_with_or_without_a_data_url(house: House, ada: dict[str, str], operation: str) -> None:
     plain = b64encode(jpeg()).decode()
     for encoded in (plain, f"data:image/jpeg;base64,{plain}"):
         body = {field_of(operation): [encoded] if operation in BATCH else encoded}

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from okapia.database.instances import Instance
 from okapia.database.tables import webhook_endpoints
 from okapia.domain.clock import utc_now
-from okapia.domain.errors import DatabaseUnavailable
+from okapia.domain.storage_errors import DatabaseUnavailable
 from okapia.storage.post import GuardedPoster, Posted
 from okapia.webhooks.courier import Courier
 from okapia.webhooks.deliveries import Attempt, DeliveryState

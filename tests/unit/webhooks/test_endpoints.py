@@ -14,7 +14,8 @@ from okapia.database.tables import (
     webhook_endpoints,
     webhook_sequences,
 )
-from okapia.domain.errors import InvalidRequest, NotFound, SecretDamaged
+from okapia.domain.errors import InvalidRequest, NotFound
+from okapia.domain.storage_errors import SecretDamaged
 from okapia.storage.secrets import Sealed
 from okapia.webhooks.endpoints import MOST_ENDPOINTS, OVERLAP, Endpoint, Subscription, disable
 from okapia.webhooks.events import EventType

@@ -343,7 +343,7 @@ def _metadata(asked: Asked, analysis: Analysis) -> dict[str, object] | None:
         "latitude": capture.latitude,
         "longitude": capture.longitude,
         "orientation": capture.orientation,
-        "exposure_time": capture.exposure_time,
+        "exposure_time": round(capture.exposure_time, 6) if capture.exposure_time else None,
         "iso": capture.iso,
         "f_number": capture.f_number,
         "focal_length": capture.focal_length,
