@@ -12,6 +12,7 @@ from okapia.dialects.base import Dialect
 from okapia.domain.callers import Scope
 from okapia.domain.errors import UnknownModel
 from okapia.domain.models import ModelChoice, ModelFacts
+from okapia.service import Models
 from okapia.web.context import Context
 from okapia.web.door import door
 from okapia.web.needs import needs
@@ -31,14 +32,12 @@ class Choice(BaseModel):
 def build(context: Context) -> APIRouter:
     """Make `/v1/models` and `/v1/profiles`."""
     router = APIRouter(prefix="/v1", tags=["models"], route_class=door(context, problem_json))
-    models = context.service.models
+    _add_models(router, context.service.models)
+    _add_profiles(router, context.service.models)
+    return router
 
-    def facts_of(model_id: str) -> ModelFacts:
-        by_id = {facts.id: facts for facts in models.facts()}
-        if model_id not in by_id:
-            raise UnknownModel(model_id, known=list(by_id))
-        return by_id[model_id]
 
+def _add_models(router: APIRouter, models: Models) -> None:
     @router.get("/models")
     @needs(Scope.READ)
     def list_models() -> Response:
@@ -49,22 +48,24 @@ def build(context: Context) -> APIRouter:
     @needs(Scope.READ)
     def show_model(model_id: str) -> Response:
         """Say what there is to know of one model."""
-        return _json(_row(facts_of(model_id)))
+        return _json(_row(_facts_of(models, model_id)))
 
     @router.post("/models/{model_id}/load")
     @needs(Scope.ADMIN)
     def load_model(model_id: str) -> Response:
         """Bring a model into memory, so that the first picture does not wait for it."""
-        models.load(facts_of(model_id).id)
-        return _json(_row(facts_of(model_id)))
+        models.load(_facts_of(models, model_id).id)
+        return _json(_row(_facts_of(models, model_id)))
 
     @router.post("/models/{model_id}/unload")
     @needs(Scope.ADMIN)
     def unload_model(model_id: str) -> Response:
         """Drop a model from memory; pictures on their way keep it, the next one brings it back."""
-        models.unload(facts_of(model_id).id)
-        return _json(_row(facts_of(model_id)))
+        models.unload(_facts_of(models, model_id).id)
+        return _json(_row(_facts_of(models, model_id)))
 
+
+def _add_profiles(router: APIRouter, models: Models) -> None:
     @router.get("/profiles")
     @needs(Scope.READ)
     def list_profiles() -> Response:
@@ -79,10 +80,15 @@ def build(context: Context) -> APIRouter:
         reports = models.use(name, wanted)
         return _json({"profile": name, **asdict(wanted), "models": list(reports)})
 
-    return router
-
 
 dialect = Dialect("models", "Okapia's own", build)
+
+
+def _facts_of(models: Models, model_id: str) -> ModelFacts:
+    by_id = {facts.id: facts for facts in models.facts()}
+    if model_id not in by_id:
+        raise UnknownModel(model_id, known=list(by_id))
+    return by_id[model_id]
 
 
 def _row(facts: ModelFacts) -> dict[str, object]:

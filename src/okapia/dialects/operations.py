@@ -22,7 +22,12 @@ DOCS_ASSETS = "/docs-assets"
 def build(context: Context) -> APIRouter:
     """Make `/healthz`, `/readyz`, `/metrics`, the documentation, and `/`, which leads there."""
     router = APIRouter(tags=["operations"], route_class=door(context, render_error))
+    _add_state(router, context)
+    _add_documentation(router)
+    return router
 
+
+def _add_state(router: APIRouter, context: Context) -> None:
     @router.get("/healthz")
     @public
     def healthz() -> Response:
@@ -43,6 +48,8 @@ def build(context: Context) -> APIRouter:
         """Give the counters in Prometheus' text format."""
         return Response(generate_latest(context.service.meters.registry), media_type=CONTENT_TYPE_LATEST)
 
+
+def _add_documentation(router: APIRouter) -> None:
     @router.get("/openapi.json", include_in_schema=False)
     @needs(Scope.READ, None, when=When.OFF_LOOPBACK)
     def openapi(request: Request) -> Response:
@@ -64,8 +71,6 @@ def build(context: Context) -> APIRouter:
     @public
     def root() -> Response:
         return RedirectResponse("/docs")
-
-    return router
 
 
 def render_error(problem: Problem) -> Response:

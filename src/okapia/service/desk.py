@@ -1,12 +1,9 @@
 """The desk where calls come in: who asks, how often, what it costs, and what is kept for them."""
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-
-import structlog
 
 from okapia.accounts.audit import Audit
 from okapia.accounts.credentials import Credentials
@@ -18,24 +15,25 @@ from okapia.accounts.replays import Replays
 from okapia.accounts.tokens import Tokens
 from okapia.accounts.usage import Usage, usage_of
 from okapia.accounts.users import Users
-from okapia.accounts.windows import open_windows
+from okapia.accounts.windows import Windows, open_windows
 from okapia.database.instances import SEEN_EVERY_S, Instance
 from okapia.database.opening import open_database
 from okapia.domain.callers import Caller, Plan
-from okapia.domain.errors import OkapiaError
 from okapia.jobs.answers import Answers
 from okapia.jobs.pictures import Fetch
 from okapia.jobs.runner import Perform
 from okapia.service.analysis import Service
 from okapia.service.callers import Callers
 from okapia.service.calls import Calls
+from okapia.service.housekeeping import Housekeeper
 from okapia.service.job_desk import JobDesk, JobOptions
+from okapia.service.jobs import Jobs
 from okapia.service.keys import Keys
+from okapia.service.results import Results
 from okapia.service.webhook_desk import WebhookDesk
+from okapia.service.webhooks import DeliveryLog, Webhooks
 from okapia.storage.blob_stores import open_blobs
 from okapia.storage.secrets import Vault, load_or_make_secret
-
-_log = structlog.get_logger(__name__)
 
 SWEEP_EVERY_S = 60
 
@@ -84,60 +82,51 @@ class Desk:
         rates: how often.
         replays: whether it was asked before.
         calls: what it costs, and what is kept of the answer.
-        jobs: what is done when there is time.
-        results: answers of before.
         keys: what callers may make themselves.
-        webhooks, delivery_log: where they want to be told, and what they were told.
     """
 
     def __init__(self, service: Service, options: DeskOptions) -> None:
         """Open the database and whatever else is needed; raises what `open_database` does."""
-        self.database = database = open_database(options.home, options.database)
-        self.instance = Instance(database)
+        self.database = open_database(options.home, options.database)
+        self.instance = Instance(self.database)
         self.ledger = Ledger(plans=options.plans, instance_id=self.instance.id)
-        self.answers = Answers()
-        self._webhook_desk = WebhookDesk(
-            database,
-            home=options.home,
-            allow_private=options.private_webhooks,
-            instance_id=self.instance.id,
-        )
-        self.webhooks = self._webhook_desk.webhooks
-        self.delivery_log = self._webhook_desk.log
-        windows = open_windows(options.limits)
-        self.rates = RateLimits(windows)
-        users = Users(ledger=self.ledger, audit=Audit())
-        self.keys = Keys(database, users=users, keys=ApiKeys(audit=Audit()))
-        self.callers = Callers(
-            database,
-            users=users,
-            credentials=Credentials(plans=options.plans),
-            tokens=Tokens(load_or_make_secret(options.home, "tokens")),
-            throttle=LoginThrottle(windows),
-            local_plan=options.plans[UNLIMITED.name],
-        )
-        vault = Vault(load_or_make_secret(options.home, "replays"))
-        self.replays = Replays(database, vault=vault, instance_id=self.instance.id)
-        self.calls = Calls(
-            service,
-            database=database,
-            ledger=self.ledger,
-            answers=self.answers,
-            outbox=self._webhook_desk.outbox,
-            retention=options.retention,
-        )
-        self._job_desk = JobDesk(
-            database,
-            _job_options(options),
-            instance_id=self.instance.id,
-            blobs=open_blobs(options.blobs, home=options.home),
-            plans=options.plans,
-        )
-        self.jobs = self._job_desk.jobs
-        self.results = self._job_desk.results
+        self._webhook_desk = self._open_webhooks(options)
+        self._job_desk = self._open_jobs(options)
         self._perform: Perform | None = None
-        self._closing = threading.Event()
-        self._housekeeper = threading.Thread(target=self._keep_house, name="okapia-housekeeper", daemon=True)
+        windows = open_windows(options.limits)
+        users = Users(ledger=self.ledger, audit=Audit())
+        self.rates = RateLimits(windows)
+        self.callers = self._open_callers(options, users, windows)
+        self.keys = Keys(self.database, users=users, keys=ApiKeys(audit=Audit()))
+        vault = Vault(load_or_make_secret(options.home, "replays"))
+        self.replays = Replays(self.database, vault=vault, instance_id=self.instance.id)
+        self.calls = self._open_calls(options, service)
+        self._housekeeper = Housekeeper(
+            often=(self.instance.beat, self.callers.note_uses),
+            seldom=(self.bury_the_dead, self.sweep),
+            often_s=SEEN_EVERY_S,
+            seldom_every=SWEEP_EVERY_S // SEEN_EVERY_S,
+        )
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is done when there is time."""
+        return self._job_desk.jobs
+
+    @property
+    def results(self) -> Results:
+        """Answers of before."""
+        return self._job_desk.results
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Where callers want to be told."""
+        return self._webhook_desk.webhooks
+
+    @property
+    def delivery_log(self) -> DeliveryLog:
+        """What they were told."""
+        return self._webhook_desk.log
 
     def usage(self, caller: Caller) -> Usage:
         """Say what a caller has used and may still use; blocks."""
@@ -162,10 +151,8 @@ class Desk:
 
     def close(self) -> None:
         """Leave; what is open was paid or refunded by its calls."""
-        self._closing.set()
         self._webhook_desk.close()
-        if self._housekeeper.is_alive():
-            self._housekeeper.join()
+        self._housekeeper.stop()
         self.callers.note_uses()
         self.instance.leave()
         self.database.close()
@@ -185,19 +172,39 @@ class Desk:
         self._job_desk.sweep()
         self._webhook_desk.sweep()
 
-    def _keep_house(self) -> None:
-        """Do every few seconds what has to be done every few seconds, until the end."""
-        rounds = 0
-        while not self._closing.wait(SEEN_EVERY_S):
-            rounds += 1
-            self._try(self.instance.beat)
-            self._try(self.callers.note_uses)
-            if rounds % (SWEEP_EVERY_S // SEEN_EVERY_S) == 0:
-                self._try(self.bury_the_dead)
-                self._try(self.sweep)
+    def _open_webhooks(self, options: DeskOptions) -> WebhookDesk:
+        return WebhookDesk(
+            self.database,
+            home=options.home,
+            allow_private=options.private_webhooks,
+            instance_id=self.instance.id,
+        )
 
-    def _try(self, chore: Callable[[], None]) -> None:
-        try:
-            chore()
-        except OkapiaError as error:  # the database is away, say; the next round comes
-            _log.warning("chore_failed", chore=chore.__name__, code=error.code, reason=str(error))
+    def _open_jobs(self, options: DeskOptions) -> JobDesk:
+        return JobDesk(
+            self.database,
+            _job_options(options),
+            instance_id=self.instance.id,
+            blobs=open_blobs(options.blobs, home=options.home),
+            plans=options.plans,
+        )
+
+    def _open_callers(self, options: DeskOptions, users: Users, windows: Windows) -> Callers:
+        return Callers(
+            self.database,
+            users=users,
+            credentials=Credentials(plans=options.plans),
+            tokens=Tokens(load_or_make_secret(options.home, "tokens")),
+            throttle=LoginThrottle(windows),
+            local_plan=options.plans[UNLIMITED.name],
+        )
+
+    def _open_calls(self, options: DeskOptions, service: Service) -> Calls:
+        return Calls(
+            service,
+            database=self.database,
+            ledger=self.ledger,
+            answers=Answers(),
+            outbox=self._webhook_desk.outbox,
+            retention=options.retention,
+        )

@@ -151,11 +151,17 @@ class Deliveries:
 
 
 def check_enabled(connection: Connection, endpoint_id: str) -> None:
-    """Raise `WrongState` when nothing is sent to an endpoint at present."""
-    reason = select(webhook_endpoints.c.disabled_reason).where(
-        webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.disabled_at.is_not(None)
-    )
-    if (row := connection.execute(reason).one_or_none()) is not None:
+    """Make sure that events are sent to an endpoint, and that it stays until the transaction ends.
+
+    Raises:
+        NotFound, WrongState: there is none, or it is disabled.
+    """
+    table = webhook_endpoints
+    wanted = select(table.c.disabled_at, table.c.disabled_reason).where(table.c.id == endpoint_id)
+    row = connection.execute(wanted.with_for_update(read=True, key_share=True)).one_or_none()
+    if row is None:
+        raise NotFound("expected the id of a webhook, got another")
+    if row.disabled_at is not None:
         raise WrongState(f"expected an enabled webhook, this one is disabled: {row.disabled_reason}")
 
 

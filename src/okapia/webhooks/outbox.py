@@ -6,7 +6,7 @@ Nothing is sent here: `okapia.webhooks.courier` does, once the transaction is co
 from collections.abc import Sequence
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from okapia.database.tables import webhook_deliveries, webhook_endpoints
 from okapia.domain.clock import Clock, utc_now
@@ -25,8 +25,14 @@ class Outbox:
     def emit(self, connection: Connection, user_id: str, event: Event) -> None:
         """Tell a user's endpoints what happened, those that want to know; without any it is one SELECT."""
         endpoints = listening(connection, user_id, event.type)
-        if endpoints:
-            self._write(connection, event, [endpoint.id for endpoint in endpoints])
+        if not endpoints:
+            return
+        # One that is being deleted must not undo what the event tells of.
+        kept = (
+            connection.execute(_ids_of(endpoints).with_for_update(read=True, key_share=True)).scalars().all()
+        )
+        if kept:
+            self._write(connection, event, kept)
 
     def emit_detections(self, connection: Connection, user_id: str, *seen: Seen) -> None:
         """Tell a user's endpoints of the detections in pictures that they want to know of.
@@ -48,16 +54,16 @@ class Outbox:
             return
         # Pictures of one burst are often answered at the same time. All endpoints are locked, in one
         # order, so that two calls never wait for each other.
-        _lock(connection, endpoints)
+        kept = connection.execute(_ids_of(endpoints).with_for_update(key_share=True)).scalars().all()
         for endpoint, one, matching in wanted:
-            if is_news(connection, endpoint.id, one, now=self._clock()):
+            if endpoint.id in kept and is_news(connection, endpoint.id, one, now=self._clock()):
                 self._write(connection, detection_event(one, matching), [endpoint.id])
 
     def emit_test(self, connection: Connection, endpoint_id: str) -> str:
         """Send `webhook.test` to an endpoint, whatever it subscribed to; gives the delivery's id.
 
         Raises:
-            WrongState: the endpoint is disabled.
+            NotFound, WrongState: there is no such endpoint, or it is disabled.
         """
         check_enabled(connection, endpoint_id)
         event = Event(EventType.TEST, {"webhook_id": endpoint_id})
@@ -80,8 +86,7 @@ class Outbox:
         return [str(row["id"]) for row in rows]
 
 
-def _lock(connection: Connection, endpoints: Sequence[Endpoint]) -> None:
+def _ids_of(endpoints: Sequence[Endpoint]) -> "Select[str]":
+    """Ask which of the endpoints there still are."""
     table = webhook_endpoints
-    ids = [endpoint.id for endpoint in endpoints]
-    locked = select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)
-    connection.execute(locked.with_for_update(key_share=True)).all()
+    return select(table.c.id).where(table.c.id.in_([one.id for one in endpoints])).order_by(table.c.id)

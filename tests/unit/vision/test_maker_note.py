@@ -46,7 +46,7 @@ def test_an_impossible_clock_costs_only_itself(clock: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("model", TABLES)
-@pytest.mark.parametrize(("number", "phase"), enumerate(MoonPhase))
+@pytest.mark.parametrize(("number", "phase"), list(enumerate(MoonPhase)))
 def test_moon_phases_count_from_new_moon(model: str, number: int, phase: MoonPhase) -> None:
     assert read_maker_note(reconyx_note(model, moon_phase=number)).moon_phase is phase
 

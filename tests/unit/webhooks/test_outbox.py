@@ -1,8 +1,10 @@
 """The outbox: who is told what, in whose transaction, and once of each sequence."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import permutations
 from threading import Barrier, Thread
 
@@ -11,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, func, select
 
 from okapia.database.tables import webhook_deliveries, webhook_sequences
+from okapia.domain.errors import NotFound
 from okapia.domain.refusals import WrongState
 from okapia.domain.types import Category
 from okapia.webhooks.deliveries import DeliveryState
@@ -129,6 +132,27 @@ def test_a_disabled_endpoint_is_not_tested(house: House) -> None:
 
         with pytest.raises(WrongState, match="why not"):
             house.outbox.emit_test(connection, endpoint.id)
+
+
+@pytest.mark.parametrize("what", ["a job", "a fox"])
+def test_an_endpoint_that_is_being_deleted_undoes_nothing(house: House, what: str) -> None:
+    endpoint, other = house.add(), house.add("https://example.org/2")
+    tell = house.emit if what == "a job" else partial(house.show, seen(FOX))
+
+    with ThreadPoolExecutor(1) as teller:
+        with house.database.write() as connection:
+            house.endpoints.remove(connection, "ada", endpoint.id)
+            told_at_once = teller.submit(tell)
+            wait([told_at_once], timeout=0.3)  # until it waits for the deletion
+        told_at_once.result()
+
+    assert len(house.sent_to(other)) == 1
+    assert house.sent_to(endpoint) == []
+
+
+def test_what_is_not_there_is_not_tested(house: House) -> None:
+    with house.database.write() as connection, pytest.raises(NotFound):
+        house.outbox.emit_test(connection, "we_0")
 
 
 # --- detections ------------------------------------------------------------------------

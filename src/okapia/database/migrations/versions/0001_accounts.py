@@ -16,7 +16,23 @@ _APPEND_ONLY = ("credit_entries", "audit_entries")
 
 def upgrade() -> None:
     """Make the tables, the triggers that keep two of them append-only, and the local user."""
-    _make_tables()
+    for make in (
+        _make_audit_entries,
+        _make_instances,
+        _make_users,
+        _make_answers,
+        _make_api_keys,
+        _make_billing,
+        _make_credit_entries,
+        _make_idempotent_calls,
+        _make_jobs,
+        _make_open_holds,
+        _make_webhook_endpoints,
+        _make_webhook_deliveries,
+        _make_webhook_sequences,
+        _make_webhook_attempts,
+    ):
+        make()
     for name in _APPEND_ONLY:
         _forbid_changes(name)
     op.execute(
@@ -47,7 +63,7 @@ def _forbid_changes(name: str) -> None:
     )
 
 
-def _make_tables() -> None:
+def _make_audit_entries() -> None:
     op.create_table(
         "audit_entries",
         sa.Column(
@@ -63,6 +79,9 @@ def _make_tables() -> None:
         comment="Append-only: who changed what about users, keys, credits and webhooks.",
     )
     op.create_index(op.f("ix_audit_entries_at"), "audit_entries", ["at"], unique=False)
+
+
+def _make_instances() -> None:
     op.create_table(
         "instances",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -73,6 +92,9 @@ def _make_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
         comment="Processes that hold work: open holds, running jobs, deliveries under way, calls in flight.",
     )
+
+
+def _make_users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -86,6 +108,9 @@ def _make_tables() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
         comment="`token_generation` grows with each new password, which ends the tokens of before.",
     )
+
+
+def _make_answers() -> None:
     op.create_table(
         "answers",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -102,6 +127,9 @@ def _make_tables() -> None:
     )
     op.create_index(op.f("ix_answers_expires_at"), "answers", ["expires_at"], unique=False)
     op.create_index(op.f("ix_answers_user_id_created_at"), "answers", ["user_id", "created_at"], unique=False)
+
+
+def _make_api_keys() -> None:
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -122,6 +150,9 @@ def _make_tables() -> None:
     op.create_index(
         op.f("ix_api_keys_user_id_created_at"), "api_keys", ["user_id", "created_at"], unique=False
     )
+
+
+def _make_billing() -> None:
     op.create_table(
         "billing",
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -136,6 +167,9 @@ def _make_tables() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_billing")),
         comment="What is left in each pool: the sum of its entries, changed in their transaction.",
     )
+
+
+def _make_credit_entries() -> None:
     op.create_table(
         "credit_entries",
         sa.Column(
@@ -160,6 +194,9 @@ def _make_tables() -> None:
     op.create_index(
         op.f("ix_credit_entries_user_id_kind_at"), "credit_entries", ["user_id", "kind", "at"], unique=False
     )
+
+
+def _make_idempotent_calls() -> None:
     op.create_table(
         "idempotent_calls",
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -176,6 +213,9 @@ def _make_tables() -> None:
         comment="`status` is null while the first call is in flight.",
     )
     op.create_index(op.f("ix_idempotent_calls_expires_at"), "idempotent_calls", ["expires_at"], unique=False)
+
+
+def _make_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -222,6 +262,9 @@ def _make_tables() -> None:
         ["user_id", "state", "created_at", "id"],
         unique=False,
     )
+
+
+def _make_open_holds() -> None:
     op.create_table(
         "open_holds",
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -239,6 +282,9 @@ def _make_tables() -> None:
         comment="Credits held and not yet settled or refunded; whoever deletes the row closes the hold.",
     )
     op.create_index(op.f("ix_open_holds_instance_id"), "open_holds", ["instance_id"], unique=False)
+
+
+def _make_webhook_endpoints() -> None:
     op.create_table(
         "webhook_endpoints",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -263,6 +309,9 @@ def _make_tables() -> None:
         ["user_id", "created_at"],
         unique=False,
     )
+
+
+def _make_webhook_deliveries() -> None:
     op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -298,6 +347,9 @@ def _make_tables() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_webhook_deliveries_state"), "webhook_deliveries", ["state"], unique=False)
+
+
+def _make_webhook_sequences() -> None:
     op.create_table(
         "webhook_sequences",
         sa.Column("endpoint_id", sa.String(length=64), nullable=False),
@@ -310,6 +362,9 @@ def _make_tables() -> None:
         comment="Sequences that an endpoint was told of, so that a burst of pictures is one event.",
     )
     op.create_index(op.f("ix_webhook_sequences_seen_at"), "webhook_sequences", ["seen_at"], unique=False)
+
+
+def _make_webhook_attempts() -> None:
     op.create_table(
         "webhook_attempts",
         sa.Column(
