@@ -57,6 +57,22 @@ class ApiKey:
         """How the key begins, which is no secret."""
         return f"{PREFIX}{self.id}"
 
+    def shown(self) -> dict[str, object]:
+        """Give what may be shown of it, by the names of its fields over HTTP."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "user": self.user_name,
+            "prefix": self.prefix,
+            "last_four": self.last_four,
+            "scopes": sorted(self.scopes),
+            "rates": asdict(self.rates),
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "revoked_at": self.revoked_at,
+            "last_used_at": self.last_used_at,
+        }
+
     @property
     def ends_at(self) -> datetime | None:
         """When it stops or stopped working; None for never."""

@@ -1,7 +1,7 @@
 """What `okapia keys` does and prints."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import typer
 from sqlalchemy import Connection
@@ -25,7 +25,7 @@ class Made:
     made: NewKey
 
     def print_json(self) -> None:
-        typer.echo(as_json({"key": self.made.text, **_facts(self.made.key)}))
+        typer.echo(as_json({"key": self.made.text, **self.made.key.shown()}))
 
     def print_text(self) -> None:
         """Print the key alone, for a shell to keep; what else there is to say goes to standard error."""
@@ -96,7 +96,7 @@ def list_as_text() -> str:
 
 
 def list_as_json() -> str:
-    return as_json([_facts(key) for key in _all()])
+    return as_json([key.shown() for key in _all()])
 
 
 def _all() -> list[ApiKey]:
@@ -142,19 +142,3 @@ def _state(key: ApiKey) -> str:
     if key.ends_at > utc_now():
         return f"until {minute(key.ends_at)}"
     return "revoked" if key.ends_at == key.revoked_at else "expired"
-
-
-def _facts(key: ApiKey) -> dict[str, object]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "user": key.user_name,
-        "prefix": key.prefix,
-        "last_four": key.last_four,
-        "scopes": sorted(key.scopes),
-        "rates": asdict(key.rates),
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used_at,
-    }

@@ -1,6 +1,5 @@
 """Okapia's own routes about API keys: people make, rotate and revoke theirs; admins everybody's."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Self
@@ -75,7 +74,7 @@ class ShownKey(BaseModel):
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        return cls.model_validate(_fields(key))
+        return cls.model_validate(key.shown())
 
 
 class MadeKey(ShownKey):
@@ -85,7 +84,7 @@ class MadeKey(ShownKey):
 
     @classmethod
     def of_new(cls, made: NewKey) -> Self:
-        return cls.model_validate({**_fields(made.key), "key": made.text})
+        return cls.model_validate({**made.key.shown(), "key": made.text})
 
 
 class KeyList(BaseModel):
@@ -142,19 +141,3 @@ def build(context: Context) -> APIRouter:
 
 
 dialect = Dialect("keys", "Okapia's own", build)
-
-
-def _fields(key: ApiKey) -> dict[str, object]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "user": key.user_name,
-        "prefix": key.prefix,
-        "last_four": key.last_four,
-        "scopes": sorted(key.scopes),
-        "rates": asdict(key.rates),
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used_at,
-    }

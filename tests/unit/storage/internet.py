@@ -72,7 +72,7 @@ class Site:
                 for piece in self.pages[path]():
                     stream.sendall(piece)
                     self.sent += len(piece)
-        except (OSError, IndexError):
+        except (OSError, LookupError):
             return
 
     def _wrapped(self, connection: socket.socket) -> socket.socket:
