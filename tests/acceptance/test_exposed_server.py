@@ -33,32 +33,34 @@ def bare(tmp_path: Path) -> Home:
     return Home({"OKAPIA_HOME": str(tmp_path / "home")})
 
 
-@pytest.fixture
-def staffed(bare: Home) -> Home:
+@pytest.fixture(scope="module")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An admin with a key."""
-    assert okapia("users", "add", "ada", "--role", "admin", settings=bare.settings).returncode == 0
-    made = okapia("keys", "create", "--name", "camera", "--json", settings=bare.settings)
-    return Home(bare.settings, json.loads(made.stdout)["key"])
+    settings = {"OKAPIA_HOME": str(tmp_path_factory.mktemp("staffed"))}
+    assert okapia("users", "add", "ada", "--role", "admin", settings=settings).returncode == 0
+    made = okapia("keys", "create", "--name", "camera", "--json", settings=settings)
+    return Home(settings, json.loads(made.stdout)["key"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
 
 
-@pytest.fixture
-def tls(tmp_path: Path, authority: trustme.CA) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> dict[str, str]:
     """The settings of a certificate for this machine."""
+    folder = tmp_path_factory.mktemp("tls")
     certificate = authority.issue_cert("localhost", "127.0.0.1", "::1")
-    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
     return {
-        "OKAPIA_TLS_CERTIFICATE": str(tmp_path / "cert.pem"),
-        "OKAPIA_TLS_KEY": str(tmp_path / "key.pem"),
+        "OKAPIA_TLS_CERTIFICATE": str(folder / "cert.pem"),
+        "OKAPIA_TLS_KEY": str(folder / "key.pem"),
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def exposed(staffed: Home, tls: Mapping[str, str], authority: trustme.CA) -> Iterator[httpx.Client]:
     """A client of a server that listens everywhere, with TLS."""
     with server(["--host", "0.0.0.0"], settings={**staffed.settings, **tls}) as (url, lines, _):  # noqa: S104

@@ -5,7 +5,7 @@ After draft-ietf-httpapi-idempotency-key-header-07; kept for a day, as Stripe do
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +17,9 @@ from okapia.domain.refusals import CallDiffers, CallInFlight
 from okapia.storage.secrets import Sealed, Vault
 
 KEPT = timedelta(hours=24)
+
+NOBODY = ""
+"""In place of a process: the call is answered, or may be made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,8 @@ class Replays:
         self._instance_id = instance_id
         self._clock = clock
 
-    def begin(self, user_id: str, key: str, fingerprint: str) -> Replay | None:
-        """Note that a call begins; gives the answer when there is one already.
+    def begin(self, user_id: str, key: str, fingerprint: str) -> Replay | datetime:
+        """Note that a call begins; gives the answer when there is one, else when it was first begun.
 
         Args:
             fingerprint: of everything that makes the call what it is.
@@ -52,31 +55,33 @@ class Replays:
             CallInFlight: the first call is being answered.
             CallDiffers: the key was used for another call.
         """
+        now = self._clock()
         with self._database.write_soon() as connection:
-            if self._note(connection, user_id, key, fingerprint):
-                return None
+            if self._note(connection, user_id, key, fingerprint, now):
+                return now
             found = connection.execute(select(calls).where(_call(user_id, key))).one()
-        if found.fingerprint != fingerprint:
-            raise CallDiffers
-        if found.status is None:
-            raise CallInFlight
+            if found.fingerprint != fingerprint:
+                raise CallDiffers
+            if found.status is None:
+                self._take_over(connection, user_id, key)
+                began_at: datetime = found.created_at
+                return began_at
         return Replay(found.status, found.headers, self._opened(found, owner=f"{user_id} {key}"))
 
     def end(self, user_id: str, key: str, answer: Replay | None) -> None:
         """Keep the answer to a call that began; without one, the call may be made again."""
-        mine = _call(user_id, key) & calls.c.status.is_(None)
-        with self._database.write_soon() as connection:
-            if answer is None:
-                connection.execute(delete(calls).where(mine))
-                return
+        mine = _call(user_id, key) & (calls.c.instance_id == self._instance_id)
+        values: dict[str, object] = {"instance_id": NOBODY}
+        if answer is not None:
             body = self._sealed(answer, owner=f"{user_id} {key}")
-            values = {"status": answer.status, "headers": answer.headers, "body": body}
+            values |= {"status": answer.status, "headers": answer.headers, "body": body}
+        with self._database.write_soon() as connection:
             connection.execute(update(calls).where(mine).values(values))
 
     def release(self, connection: Connection, instance_id: str) -> int:
         """Let the calls that a dead process was answering be made again; gives how many."""
-        lost = delete(calls).where((calls.c.instance_id == instance_id) & calls.c.status.is_(None))
-        return connection.execute(lost).rowcount
+        lost = update(calls).where(calls.c.instance_id == instance_id)
+        return connection.execute(lost.values(instance_id=NOBODY)).rowcount
 
     def sweep(self, connection: Connection) -> int:
         """Forget what is older than a day; gives how many."""
@@ -93,9 +98,8 @@ class Replays:
             return body
         return self._vault.open(Sealed(body.decode()), owner=owner).encode()
 
-    def _note(self, connection: Connection, user_id: str, key: str, fingerprint: str) -> bool:
+    def _note(self, connection: Connection, user_id: str, key: str, fingerprint: str, now: datetime) -> bool:
         """Write the call down; gives False when it is written already."""
-        now = self._clock()
         connection.execute(delete(calls).where(_call(user_id, key) & (calls.c.expires_at <= now)))
         row = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "instance_id": self._instance_id}
         try:
@@ -104,6 +108,13 @@ class Replays:
         except IntegrityError:
             return False
         return True
+
+    def _take_over(self, connection: Connection, user_id: str, key: str) -> None:
+        """Answer a call that nobody is answering any more; raises `CallInFlight` when somebody is."""
+        free = _call(user_id, key) & (calls.c.instance_id == NOBODY)
+        taken = connection.execute(update(calls).where(free).values(instance_id=self._instance_id))
+        if not taken.rowcount:
+            raise CallInFlight
 
 
 def _is_secret(headers: Mapping[str, str]) -> bool:

@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,8 @@ from okapia.cli.findings import as_json as findings_as_json
 
 if TYPE_CHECKING:
     from okapia.settings import Settings
+
+    Check = Callable[[Settings], Iterator[Finding]]
 
 GB = 1_000_000_000
 DISK_NEEDED = 1 * GB
@@ -26,16 +28,22 @@ def doctor(
     ] = False,
 ) -> None:
     """Check this installation; exit code 1 when something must be done."""
-    from okapia.cli.exposure import EXPOSED_CHECKS
     from okapia.cli.logs import configure_logs
     from okapia.settings import load_settings
 
     settings = load_settings()
     configure_logs(settings.log_level)
-    checks = EXPOSED_CHECKS if exposed else _CHECKS
-    findings = [finding for check in checks for finding in check(settings)]
+    findings = [finding for check in _checks(exposed=exposed) for finding in check(settings)]
     typer.echo(findings_as_json(findings) if as_json else as_text(findings))
     raise typer.Exit(1 if any(finding.state == "failed" for finding in findings) else 0)
+
+
+def _checks(*, exposed: bool) -> "Sequence[Check]":
+    if not exposed:
+        return _CHECKS
+    from okapia.cli.exposure import EXPOSED_CHECKS
+
+    return EXPOSED_CHECKS
 
 
 def _versions(_: "Settings") -> Iterator[Finding]:
@@ -133,4 +141,4 @@ def _device(settings: "Settings") -> Iterator[Finding]:
         yield Finding("device", "ok", f"{words}: measured as fastest on {machine_name()}")
 
 
-_CHECKS: tuple[Callable[["Settings"], Iterator[Finding]], ...] = (_versions, _home, _memory, _models, _device)
+_CHECKS: "Sequence[Check]" = (_versions, _home, _memory, _models, _device)

@@ -21,7 +21,6 @@ from okapia.domain.storage_errors import DatabaseUnavailable
 BUSY_S = 15
 """Seconds that a writer of another process may hold SQLite before a call gives up with 503."""
 
-_DURABILITY = "okapia_durability"
 _FULL, _RELAXED = "FULL", "NORMAL"
 """SQLite's names: each commit waits for the disk, or only what is moved out of the write-ahead log does."""
 
@@ -72,6 +71,8 @@ class Database:
             DatabaseUnavailable: it cannot be reached, or stayed locked.
         """
         with _translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
@@ -97,12 +98,14 @@ class Database:
 
     @contextmanager
     def _writing(self, durability: str) -> Iterator[Connection]:
-        with _translated(), self._turn, self.engine.connect() as plain:
-            connection = plain.execution_options(**{_DURABILITY: durability})
-            with connection.begin():
-                if durability == _RELAXED and not self.is_sqlite:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-                yield connection
+        with _translated(), self._turn, self.engine.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql(f"PRAGMA synchronous = {durability}")
+                # A reader that turns writer fails when somebody wrote in between; so writers say it at once.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif durability == _RELAXED:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+            yield connection
 
     def close(self) -> None:
         """Close the pool."""
@@ -124,7 +127,6 @@ def _sqlite(url: URL) -> Engine:
     # A commit that waits for the disk must not hold up readers: each thread has its own connection.
     engine = create_engine(url, poolclass=QueuePool, pool_size=32, max_overflow=32)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -136,22 +138,13 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # Python's driver would open transactions by itself, as readers; `_begin_sqlite` does it instead.
+    # Python's driver would open transactions by itself, as readers; `Database` says which it wants, in plain
+    # statements: a listener for `begin` would make every statement ask for listeners.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    durability = connection.get_execution_options().get(_DURABILITY)
-    if durability is None:
-        connection.exec_driver_sql("BEGIN")
-        return
-    connection.exec_driver_sql(f"PRAGMA synchronous = {durability}")
-    # A reader that turns writer fails when somebody wrote in between; so writers say it at once.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager

@@ -78,7 +78,8 @@ class RateState:
     Attributes:
         limit: calls a minute.
         remaining: calls that would be answered now.
-        reset_at: when all of them are there again.
+        reset_at: when the oldest counted call leaves the window, and one more may be made; now when none is
+            counted.
     """
 
     bucket: Bucket

@@ -28,7 +28,6 @@ from okapia.pipeline.ensemble import top_detection
 from okapia.pipeline.geofence import Fence
 from okapia.pipeline.naming import Naming
 from okapia.pipeline.neighbours import smooth_picture
-from okapia.vision.budget import Crowded
 from okapia.vision.decode import DecodePolicy, Picture
 
 Scores = tuple[Classification, ...]
@@ -57,8 +56,8 @@ class Pipeline:
         return (*self.detector.reports, *(self.classifier.reports if self.classifier else ()))
 
     def in_haste(self) -> "Pipeline":
-        """Give the same pipeline for pictures that somebody waits for: they wait for no room in memory."""
-        return replace(self, policy=replace(self.policy, crowded=Crowded.REFUSE))
+        """Give the same pipeline for pictures that somebody waits for (`DecodePolicy.in_haste`)."""
+        return replace(self, policy=self.policy.in_haste())
 
     def warm_up(self) -> None:
         """Run every network once on a grey picture.

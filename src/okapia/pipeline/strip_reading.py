@@ -32,11 +32,14 @@ def read_info_strip(data: bytes, reader: TextReader, policy: DecodePolicy | None
 
     Raises:
         BadImage: as `Picture.open` and `Picture.crop`.
+        ServerBusy: as `Picture.in_memory`.
         OcrNotInstalled: as `TextReader.read`.
         ModelError: as `TextReader.read`.
     """
     picture = Picture.open(data, policy)
-    lines = reader.read(_edges(picture))
+    with picture.in_memory():
+        edges = _edges(picture)
+    lines = reader.read(edges)
     taken = picture.info.capture.captured_at
     return parse_info_strip(list(_rows(lines)), captured_on=taken.date() if taken else None)
 

@@ -89,8 +89,7 @@ class Call:
             left = calls.ledger.close(connection, self._hold, done=done)
             if self._answer is not None:
                 calls.answers.keep(connection, self._answer)
-                for one in self._seen:
-                    calls.outbox.emit_detections(connection, self._hold.user_id, one)
+                calls.outbox.emit_detections(connection, self._hold.user_id, *self._seen)
                 self._answer = None
         return Receipt(0 if self._hold.is_paid else done, left)
 

@@ -236,7 +236,7 @@ def _seen(job: Job, analysis: Analysis) -> Seen:
         answer_id=job.id,
         filename=job.filename,
         analysis=analysis,
-        camera=capture.camera_serial or capture.camera_model,
+        camera=capture.camera_serial,
         sequence_id=job.sequence_id,
         captured_at=capture.captured_at,
         endpoint=job.endpoint,

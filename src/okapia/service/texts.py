@@ -25,21 +25,22 @@ class Texts:
     def read(self, data: bytes) -> Future[InfoStrip]:
         """Read a picture's strip for somebody who waits; never blocks.
 
-        The future fails with `BadImage`, `OcrNotInstalled`, another `ModelError`, or `DeadlineExceeded`.
+        The future fails with `BadImage`, `OcrNotInstalled`, another `ModelError`, `DeadlineExceeded`, or
+        `ServerBusy` when memory has no room for the picture now.
 
         Raises:
             ServerBusy, ShuttingDown: at once; try again later.
         """
-        return self._scheduler.submit(self._work(data), deadline_s=self._deadline_s)
+        return self._scheduler.submit(self._work(data, self._policy.in_haste()), deadline_s=self._deadline_s)
 
     def read_later(self, data: bytes) -> InfoStrip:
         """Read a picture's strip after those that somebody waits for; blocks. Raises as `read` fails."""
-        [strip] = self._scheduler.stream([self._work(data)])
+        [strip] = self._scheduler.stream([self._work(data, self._policy)])
         return strip
 
     def check_installed(self) -> None:
         """Raise `OcrNotInstalled` where no text can be read."""
         self._reader.load()
 
-    def _work(self, data: bytes) -> Callable[[], InfoStrip]:
-        return partial(read_info_strip, data, self._reader, self._policy)
+    def _work(self, data: bytes, policy: DecodePolicy) -> Callable[[], InfoStrip]:
+        return partial(read_info_strip, data, self._reader, policy)

@@ -65,6 +65,10 @@ class DecodePolicy:
     budget: DecodeBudget = field(default_factory=DecodeBudget)
     crowded: Crowded = Crowded.WAIT
 
+    def in_haste(self) -> Self:
+        """Give the policy for pictures that somebody waits for: they wait for no room in memory."""
+        return replace(self, crowded=Crowded.REFUSE)
+
 
 class Picture:
     """One encoded picture, decoded as far as it was asked for; the largest decode is kept.

@@ -27,12 +27,19 @@ _TIME_LENGTH: Final = len("2024:01:21 15:19:15")
 Tags = Mapping[int, object]
 
 
+MAX_EXIF_BYTES = 262_144
+"""EXIF that is larger is not read: a JPEG's fits in 65,536 bytes, and ten megabytes of numbers in a PNG's
+take seconds to decode."""
+
+
 def read_capture(image: Image.Image) -> CaptureMetadata:
     """Capture metadata of an opened picture, its pixels not needed; broken values are None.
 
     `image` needs its file still open, as it is before `load()`. EXIF that a PNG holds behind
     its pixels is not read.
     """
+    if len(image.info.get("exif", b"")) > MAX_EXIF_BYTES:
+        return CaptureMetadata()
     try:
         # Not `image.getexif()`: a PNG's would decode every pixel to look for EXIF behind them.
         exif = Image.Image.getexif(image)

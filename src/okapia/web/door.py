@@ -135,11 +135,12 @@ async def _once(context: Context, request: Request, body: bytes, handle: Handler
         raise InvalidRequest(message, param="Idempotency-Key")
     replays, user_id = context.desk.replays, caller_of(request).user_id
     fingerprint = _fingerprint(request, body)
-    found = await to_thread.run_sync(replays.begin, user_id, key, fingerprint)
-    if found is not None:
-        return Response(found.body, found.status, {**found.headers, "Idempotent-Replayed": "true"})
-    # The same content under the same key is paid once, even when its answer was lost with the server.
-    visit_of(request).call_id = f"key:{key[:64]}:{fingerprint}"
+    begun = await to_thread.run_sync(replays.begin, user_id, key, fingerprint)
+    if isinstance(begun, Replay):
+        return Response(begun.body, begun.status, {**begun.headers, "Idempotent-Replayed": "true"})
+    # Paid once, even when the answer was lost with the server; a day later it is another call.
+    digest = hashlib.sha256(f"{key} {fingerprint}".encode()).hexdigest()
+    visit_of(request).call_id = f"key:{digest}:{begun.timestamp():.3f}"
     answer: Replay | None = None
     try:
         response = await handle(request)

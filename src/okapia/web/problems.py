@@ -34,6 +34,7 @@ _STATUS = {
     "too_many_jobs": HTTPStatus.TOO_MANY_REQUESTS,
     "too_many_logins": HTTPStatus.TOO_MANY_REQUESTS,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "invalid_settings": HTTPStatus.INTERNAL_SERVER_ERROR,
     "secret_damaged": HTTPStatus.INTERNAL_SERVER_ERROR,
     "ocr_not_installed": HTTPStatus.NOT_IMPLEMENTED,
     "database_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import IFDRational
 from okapia.domain.capture import BurstSequence, MoonPhase, TimeSource
 from okapia.domain.types import CaptureMetadata
 from okapia.vision.decode import Picture
+from okapia.vision.exif import MAX_EXIF_BYTES, read_capture
 from tests.unit.vision.pictures import encode, exif_with
 from tests.unit.vision.reconyx import reconyx_note
 
@@ -249,3 +250,10 @@ def test_a_real_reconyx_without_exif_time_has_that_of_its_maker_note(shared_data
 
     assert capture.captured_at == datetime(2010, 11, 6, 4, 4)  # noqa: DTZ001 - as above
     assert (capture.camera_make, capture.camera_serial) == (None, "P800BD05003063")
+
+
+def test_exif_as_large_as_a_picture_is_not_read() -> None:
+    picture = Image.new("RGB", (8, 8))
+    picture.info["exif"] = b"Exif\x00\x00" + bytes(MAX_EXIF_BYTES)
+
+    assert read_capture(picture) == CaptureMetadata()

@@ -120,7 +120,7 @@ class Answers:
             kept.id,
             asked.name,
             analysis.above(asked.parameters.threshold),
-            camera=capture.camera_serial or capture.camera_model,
+            camera=capture.camera_serial,
             captured_at=capture.captured_at,
             endpoint=_endpoint(request),
         )
