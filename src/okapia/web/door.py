@@ -103,8 +103,10 @@ def _admit(context: Context, request: Request, required: Needs, credential: Cred
     if visit.caller is None or required.scope is None:
         return
     if required.scope not in visit.caller.scopes:
-        raise MissingScope(required.scope)
-    if required.bucket is not None:
+        if required.when is not When.FOR_MORE:
+            raise MissingScope(required.scope)
+        visit.caller = None
+    elif required.bucket is not None:
         visit.rate = context.desk.rates.admit(visit.caller, required.bucket)
 
 
@@ -133,18 +135,18 @@ async def _once(context: Context, request: Request, body: bytes, handle: Handler
     if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
         message = f"Idempotency-Key: expected 1 to {MAX_IDEMPOTENCY_KEY} printable characters"
         raise InvalidRequest(message, param="Idempotency-Key")
-    replays, user_id = context.desk.replays, caller_of(request).user_id
+    visit, replays, user_id = visit_of(request), context.desk.replays, caller_of(request).user_id
     fingerprint = _fingerprint(request, body)
     begun = await to_thread.run_sync(replays.begin, user_id, key, fingerprint)
     if isinstance(begun, Replay):
         return Response(begun.body, begun.status, {**begun.headers, "Idempotent-Replayed": "true"})
     # Paid once, even when the answer was lost with the server; a day later it is another call.
     digest = hashlib.sha256(f"{key} {fingerprint}".encode()).hexdigest()
-    visit_of(request).call_id = f"key:{digest}:{begun.timestamp():.3f}"
+    visit.call_id = f"key:{digest}:{begun.timestamp():.3f}"
     answer: Replay | None = None
     try:
         response = await handle(request)
-        answer = _replay(response)
+        answer = None if visit.is_for_now else _replay(response)
     finally:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(replays.end, user_id, key, answer)

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from okapia.domain.refusals import OriginRefused
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "via")
 _OWN_PAGES = frozenset({"", "same-origin", "none"})
 
 
@@ -17,6 +18,10 @@ def check_local(request: Request) -> None:
     Raises:
         OriginRefused: it may come from a page that is not the server's own.
     """
+    if any(name in request.headers for name in _OF_PROXIES):
+        raise OriginRefused(
+            "without users the server answers no calls through a proxy; make a user and a key"
+        )
     host = request.headers.get("host", "")
     name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
     if name.lower() not in LOCAL_HOSTS:

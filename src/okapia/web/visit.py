@@ -25,6 +25,7 @@ class Visit:
     Attributes:
         call_id: what its credits are held under: of the client's idempotency key when there is one.
         charged, credits_left: set when the call was paid.
+        is_for_now: whether the answer may be another when the call is made again: a part of it found no room.
         spans: milliseconds by name, for `Server-Timing`.
     """
 
@@ -35,6 +36,7 @@ class Visit:
     charged: int | None = None
     credits_left: int | None = None
     model_id: str | None = None
+    is_for_now: bool = False
     began: float = field(default_factory=perf_counter)
     spans: dict[str, float] = field(default_factory=dict)
 

@@ -25,7 +25,7 @@ _AS_THE_PLAN = Rates()
 @contextmanager
 def _serving(settings: Settings) -> Iterator[str]:
     app = build_app(settings, fox_service(settings.home))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

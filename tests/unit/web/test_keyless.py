@@ -41,6 +41,13 @@ def test_pages_that_are_not_the_servers_own_are_refused(house: House, headers: d
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
 
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"])
+def test_what_a_proxy_hands_on_is_refused(house: House, header: str) -> None:
+    answer = house.client.get(ROUTE, headers={header: "203.0.113.7"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
+
+
 def test_the_servers_own_page_is_answered(house: House) -> None:
     headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
 

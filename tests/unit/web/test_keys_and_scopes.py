@@ -133,3 +133,13 @@ def test_odd_credentials_are_invalid_never_ignored(house: House, header: str) ->
 
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_readiness_says_more_to_those_who_may_know_more(house: House) -> None:
+    house.add("ada", role=Role.ADMIN)
+    reader, admin = (bearer(house.key_of("ada", scopes=[scope])) for scope in (Scope.READ, Scope.ADMIN))
+
+    answers = [house.client.get("/readyz", headers=headers).json() for headers in (reader, admin)]
+
+    assert [answer["status"] for answer in answers] == ["ready", "ready"]
+    assert ["models" in answer for answer in answers] == [False, True]

@@ -32,7 +32,7 @@ from okapia.service import ResolvedPlace
 from okapia.service.calls import Call, Seen
 from okapia.web.context import Context
 from okapia.web.paying import paid
-from okapia.web.problems import RefusedImage
+from okapia.web.problems import Problem, RefusedImage
 from okapia.web.visit import visit_of
 
 
@@ -89,6 +89,7 @@ class Answers:
             failures = [result.outcome for result in results if isinstance(result.outcome, Failure)]
             if len(failures) == len(results):
                 raise RefusedImage(failures[0])
+            visit_of(request).is_for_now = any(Problem.of(failure).is_retryable for failure in failures)
             kept = Kept(call.expires_at)
             milliseconds = round((perf_counter() - started) * 1000)
             body = dump(self._batch(asked, results, way, kept, milliseconds=milliseconds))
