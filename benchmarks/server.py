@@ -33,7 +33,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okapia.app import build_app, build_service
 from okapia.cli.logs import configure_logs
-from okapia.cli.serve import SWITCH_S
 from okapia.domain.models import ModelChoice
 from okapia.domain.types import Analysis, AnalysisOptions, BBox, Category, Detection, ImageInfo, ImageResult
 from okapia.models.catalog import Catalog
@@ -257,7 +256,6 @@ def main() -> None:
     options = parser.parse_args()
     configure_logs("warning")
     if options.null or options.bare:
-        sys.setswitchinterval(SWITCH_S)
         with TemporaryDirectory() as folder:  # the calls of a benchmark are in nobody's books
             settings = load_settings(database=f"sqlite:///{folder}/okapia.db")
             serve(bare if options.bare else build_app(settings, NullService()))

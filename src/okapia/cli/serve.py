@@ -1,6 +1,5 @@
 """`okapia serve`: the server, for this machine's programs or for whoever has a key."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
 
 _HOST = "Address to listen on; 127.0.0.1 unless OKAPIA_HOST says otherwise. Others need an admin first."
 _DEVICE = "auto, cpu, cuda:N, tensorrt:N or directml; cpu unless OKAPIA_DEVICE says otherwise."
-
-SWITCH_S = 0.0005
-"""Seconds after which a computing thread lets another go on. A transaction comes back from the database a
-dozen times; with Python's 5 ms each time it takes ten times as long beside inference."""
 
 
 def serve(
@@ -49,7 +44,6 @@ def serve(
         typer.echo(_curl_line(url, settings.home, n_users))
         if open_browser:
             typer.launch(f"{url}/docs")
-        sys.setswitchinterval(SWITCH_S)
         server.run(sockets=[listener])
 
 

@@ -90,6 +90,8 @@ class Desk:
         self.database = open_database(options.home, options.database)
         self.instance = Instance(self.database)
         self.ledger = Ledger(plans=options.plans, instance_id=self.instance.id)
+        # Whether finding out who calls, and how often, needs nothing but this machine's memory and disk.
+        self.admits_at_once = self.database.is_sqlite and options.limits.startswith("memory:")
         self._webhook_desk = self._open_webhooks(options)
         self._job_desk = self._open_jobs(options)
         self._perform: Perform | None = None
