@@ -6,7 +6,7 @@ Everything above says `with database.write() as connection:` and uses SQLAlchemy
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Self
 
@@ -24,10 +24,14 @@ BUSY_S = 15
 _FULL, _RELAXED = "FULL", "NORMAL"
 """SQLite's names: each commit waits for the disk, or only what is moved out of the write-ahead log does."""
 
+_MOST_LOGGED_PAGES = 16_384
+"""64 MB: what may stand in SQLite's log when nobody calls `checkpoint`; then a commit has to tidy it up."""
+
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_S * 1000}",
+    f"PRAGMA wal_autocheckpoint = {_MOST_LOGGED_PAGES}",
 )
 
 
@@ -37,7 +41,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         # SQLite has one writer. Threads that queue here wake at once; in SQLite's own queue they poll.
-        self._turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._turn = threading.Lock()
 
     @classmethod
     def open(cls, address: str) -> Self:
@@ -62,6 +66,11 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a transaction begun now waits for nobody in this process, nor for another machine."""
+        return self.is_sqlite and not self._turn.locked()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -98,7 +107,8 @@ class Database:
 
     @contextmanager
     def _writing(self, durability: str) -> Iterator[Connection]:
-        with _translated(), self._turn, self.engine.begin() as connection:
+        turn = self._turn if self.is_sqlite else nullcontext()
+        with _translated(), turn, self.engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql(f"PRAGMA synchronous = {durability}")
                 # A reader that turns writer fails when somebody wrote in between; so writers say it at once.
@@ -106,6 +116,12 @@ class Database:
             elif durability == _RELAXED:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             yield connection
+
+    def checkpoint(self) -> None:
+        """Move what stands in SQLite's log to its place, so that no commit has to; holds up nobody."""
+        if self.is_sqlite:
+            with _translated(), self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close the pool."""

@@ -90,8 +90,7 @@ class Desk:
         self.database = open_database(options.home, options.database)
         self.instance = Instance(self.database)
         self.ledger = Ledger(plans=options.plans, instance_id=self.instance.id)
-        # Whether finding out who calls, and how often, needs nothing but this machine's memory and disk.
-        self.admits_at_once = self.database.is_sqlite and options.limits.startswith("memory:")
+        self._counts_in_memory = options.limits.startswith("memory:")
         self._webhook_desk = self._open_webhooks(options)
         self._job_desk = self._open_jobs(options)
         self._perform: Perform | None = None
@@ -104,7 +103,7 @@ class Desk:
         self.replays = Replays(self.database, vault=vault, instance_id=self.instance.id)
         self.calls = self._open_calls(options, service)
         self._housekeeper = Housekeeper(
-            often=(self.instance.beat, self.callers.note_uses),
+            often=(self.instance.beat, self.callers.note_uses, self.database.checkpoint),
             seldom=(self.bury_the_dead, self.sweep),
             often_s=SEEN_EVERY_S,
             seldom_every=SWEEP_EVERY_S // SEEN_EVERY_S,
@@ -129,6 +128,11 @@ class Desk:
     def delivery_log(self) -> DeliveryLog:
         """What they were told."""
         return self._webhook_desk.log
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether what a call asks of the desk now needs only this machine's memory and disk."""
+        return self._counts_in_memory and self.database.is_ready
 
     def usage(self, caller: Caller) -> Usage:
         """Say what a caller has used and may still use; blocks."""

@@ -6,12 +6,12 @@ its function (`okapia.web.needs`); a route that says nothing does not start.
 
 import hashlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import anyio
 import structlog
-from anyio import to_thread
 from asgi_correlation_id import correlation_id
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.routing import APIRoute
@@ -81,7 +81,7 @@ async def _answered(
     visit = visit_of(request)
     if required.when is not When.NEVER:
         with visit.span("auth"):
-            await _admitted(context, request, required, credential)
+            await context.at_desk(partial(_admit, context, request, required, credential))
     if required.bucket is Bucket.INFERENCE:
         # Before a byte of the picture is read: a crowd that is refused must not keep the others waiting.
         context.service.check_room()
@@ -94,15 +94,6 @@ async def _answered(
         return await handle(inner)
     body = await inner.body()
     return await _once(context, Request(request.scope, again(body)), body, handle, key)
-
-
-async def _admitted(context: Context, request: Request, required: Needs, credential: Credential) -> None:
-    """Let the caller in; in a thread only where that may have to wait for another machine."""
-    if context.desk.admits_at_once:
-        # Reading SQLite waits for nobody and takes 0.2 ms; the way to a thread and back costs a millisecond.
-        _admit(context, request, required, credential)
-    else:
-        await to_thread.run_sync(_admit, context, request, required, credential)
 
 
 def _admit(context: Context, request: Request, required: Needs, credential: Credential) -> None:
@@ -146,7 +137,7 @@ async def _once(context: Context, request: Request, body: bytes, handle: Handler
         raise InvalidRequest(message, param="Idempotency-Key")
     visit, replays, user_id = visit_of(request), context.desk.replays, caller_of(request).user_id
     fingerprint = _fingerprint(request, body)
-    begun = await to_thread.run_sync(replays.begin, user_id, key, fingerprint)
+    begun = await context.at_desk(partial(replays.begin, user_id, key, fingerprint))
     if isinstance(begun, Replay):
         return Response(begun.body, begun.status, {**begun.headers, "Idempotent-Replayed": "true"})
     # Paid once, even when the answer was lost with the server; a day later it is another call.
@@ -158,7 +149,7 @@ async def _once(context: Context, request: Request, body: bytes, handle: Handler
         answer = None if visit.is_for_now else _replay(response)
     finally:
         with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(replays.end, user_id, key, answer)
+            await context.at_desk(partial(replays.end, user_id, key, answer))
     return response
 
 

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
-from anyio import to_thread
 from starlette.requests import Request
 
 from okapia.service.calls import Call
@@ -23,10 +22,10 @@ async def paid(context: Context, request: Request, *, images: int) -> AsyncItera
     visit = visit_of(request)
     hold = partial(context.desk.calls.open, caller_of(request), images=images, reference=visit.call_id)
     with visit.span("credits"):
-        call = await to_thread.run_sync(hold)
+        call = await context.at_desk(hold)
     try:
         yield call
     finally:
         with anyio.CancelScope(shield=True), visit.span("settle"):
-            receipt = await to_thread.run_sync(call.close)
+            receipt = await context.at_desk(call.close)
         visit.charged, visit.credits_left = receipt.charged, receipt.left
