@@ -5,21 +5,20 @@ Only this file knows everything.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import fastapi_offline
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from okapia import __version__
 from okapia.accounts.plans import parse_plans
 from okapia.dialects.base import discover
 from okapia.dialects.operations import DOCS_ASSETS
+from okapia.dialects.paths import serve
 from okapia.dialects.webhooks import document_webhooks
 from okapia.domain.errors import InvalidSettings
 from okapia.models.catalog import Catalog
@@ -38,6 +37,7 @@ from okapia.vision.budget import MOST_BYTES_PER_PIXEL, ORDINARY_BYTES, DecodeBud
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
 from okapia.vision.header import FORMATS
 from okapia.web.context import Context, Limits, refuse_source
+from okapia.web.junction import Junction
 from okapia.web.middleware import install
 from okapia.web.openapi import Application
 
@@ -163,16 +163,13 @@ def build_app(settings: Settings, service: Service) -> FastAPI:
         lifespan=_lifespan(context),
         openapi_url=None,  # the documentation goes through the door, as everything does
     )
-    install(app, allowed_hosts=settings.allowed_hosts, cors_origins=settings.cors_origins)
     app.mount(DOCS_ASSETS, StaticFiles(directory=_DOCS_FILES))
     document_webhooks(app.webhooks)
-    claims: Claims = {}
-    app.state.claims = claims
-    for dialect in discover():
-        router = dialect.build(context)
-        for prefix in ("", *dialect.also_under):
-            claim(router, dialect.name, claims, prefix=prefix)
-            app.include_router(router, prefix=prefix, include_in_schema=not prefix)
+    served = [dialect for dialect in discover() if dialect.name not in settings.dialects_off]
+    paths = serve(app, [(dialect, dialect.build(context)) for dialect in served], health=settings.health)
+    app.state.claims = paths.claims
+    app.add_middleware(Junction, forks=paths.forks, max_s=settings.max_body_s)
+    install(app, allowed_hosts=settings.allowed_hosts, cors_origins=settings.cors_origins)
     return app
 
 
@@ -193,6 +190,7 @@ def _context(settings: Settings, service: Service) -> Context:
         is_loopback=settings.is_loopback,
         public_url=settings.public_url,
         model_aliases=settings.model_aliases,
+        gateway_networks=settings.gateway_networks,
     )
 
 
@@ -229,38 +227,6 @@ def _source_reader(settings: Settings) -> Callable[[str], bytes]:
     return guarded_reader(
         settings.source_roots, fetch_urls=settings.fetch_urls, max_bytes=settings.max_body_bytes
     )
-
-
-Endpoint = Callable[..., object]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who answers a method and a path."""
-
-    dialect: str
-    endpoint: Endpoint
-
-
-Claims = dict[tuple[str, str], Claim]
-"""By method and path; `app.state.claims` has those of all dialects."""
-
-
-def claim(router: APIRouter, name: str, claims: Claims, *, prefix: str = "") -> None:
-    """Note which dialect owns which method and path below a prefix.
-
-    Raises:
-        InvalidSettings: another dialect owns one already, or a router lies within the router, where its
-            routes cannot be seen.
-    """
-    for route in router.routes:
-        if not isinstance(route, APIRoute):
-            raise InvalidSettings(f"the dialect {name} has something else than a plain route: {route}")
-        for method in sorted(route.methods or ()):
-            path = prefix + route.path
-            owner = claims.setdefault((method, path), Claim(name, route.endpoint))
-            if owner.dialect != name:
-                raise InvalidSettings(f"{method} {path} is claimed by {owner.dialect} and by {name}")
 
 
 def _lifespan(context: Context) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         job_workers: jobs that are worked on side by side.
         private_webhooks: whether webhooks may go to addresses of one's own machine and network.
         model_aliases: names by which models (ids joined by `+`) are reported in `model_id`.
+        dialects_off: names of contracts (`okapia dialects`) that are not served.
+        health: the contract that answers `GET /health`.
+        gateway_networks: addresses (`192.168.1.0/24`) whose machines may call the gateways (pyzm, DeepStack)
+            without a key; none by default.
         device: `cpu`, `cuda`, `cuda:0`, `cuda:0,1`, `tensorrt:0`, `directml:0`; `auto` takes the GPUs that
             ONNX Runtime can use, else the CPU.
         engine: `auto` takes what `okapia models tune` measured as fastest here, or ONNX Runtime.
@@ -63,6 +67,7 @@ class Settings(BaseSettings):
         detector: a model id, or two joined by `+`.
         classifier: a model id; empty for none.
         urban_detector, urban_classifier: the same for the profile `urban`; empty for what `wild` has.
+        object_detector, face_detector: the profiles `objects` and `faces`, which the gateways answer with.
         tiles: tiles a side that every picture is also looked at in; 1 looks at the whole picture only.
         geofence: file of range rules (CSV or JSON) on top of the classifier's own.
         species_list: CSV (latin, common) of the only taxa that an answer may be.
@@ -107,6 +112,9 @@ class Settings(BaseSettings):
     job_workers: Annotated[int, Field(ge=1, le=64)] = 2
     private_webhooks: bool = False
     model_aliases: dict[str, str] = Field(default_factory=dict)
+    dialects_off: tuple[str, ...] = ()
+    health: Literal["pyzm", "speciesnet"] = "pyzm"
+    gateway_networks: tuple[IPvAnyNetwork, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = "auto"
@@ -116,6 +124,8 @@ class Settings(BaseSettings):
     classifier: str = "efficientnet-lite0"
     urban_detector: str = ""
     urban_classifier: str = ""
+    object_detector: str = "nanodet-coco"
+    face_detector: str = "centerface+faceres"
     tiles: Annotated[int, Field(ge=1, le=4)] = 1
     geofence: Path | None = None
     species_list: Path | None = None
@@ -152,10 +162,15 @@ class Settings(BaseSettings):
 
     @property
     def profiles(self) -> dict[str, ModelChoice]:
-        """The models of `wild` and `urban`; what `urban` leaves open is as in `wild`."""
+        """The models by profile; what `urban` leaves open is as in `wild`."""
         wild = ModelChoice(self.detector, self.classifier or None, self.tiles)
         detector = self.urban_detector or wild.detector
-        return {"wild": wild, "urban": replace(wild, detector=detector, classifier=self._urban_classifier)}
+        return {
+            "wild": wild,
+            "urban": replace(wild, detector=detector, classifier=self._urban_classifier),
+            "objects": ModelChoice(self.object_detector, None),
+            "faces": ModelChoice(self.face_detector, None),
+        }
 
     @property
     def _urban_classifier(self) -> str | None:

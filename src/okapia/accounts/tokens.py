@@ -36,6 +36,11 @@ class Claims:
     generation: int
 
 
+def is_token(text: str) -> bool:
+    """Say whether a credential has the shape of a token."""
+    return _SHAPE.fullmatch(text) is not None
+
+
 class Tokens:
     """Issues and checks tokens."""
 
@@ -65,7 +70,7 @@ class Tokens:
         Raises:
             InvalidCredentials: it was not issued with this secret, or has expired.
         """
-        if _SHAPE.fullmatch(token) is None:
+        if not is_token(token):
             raise InvalidCredentials
         try:
             payload = jwt.decode(

@@ -103,7 +103,10 @@ def _models(settings: "Settings") -> Iterator[Finding]:
     from okapia.models.weights.store import ModelStore
 
     store = ModelStore(settings.models_dir)
-    choices = settings.profiles.values()
+    faces = settings.profiles["faces"]
+    has_faces = any(store.find(model_id) for model_id in faces.model_ids)
+    # The pack of faces is opt-in: nobody lacks it who did not ask for it.
+    choices = [choice for choice in settings.profiles.values() if choice != faces or has_faces]
     for model_id in dict.fromkeys(model_id for choice in choices for model_id in choice.model_ids):
         subject = "model"
         if store.find(model_id) is None:

@@ -61,9 +61,14 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def dialects() -> None:
     """List the HTTP contracts that the server speaks."""
     from okapia.dialects.base import discover
+    from okapia.dialects.paths import CONTESTED
 
     for dialect in discover():
         typer.echo(f"{dialect.name:16} {dialect.source}")
+    typer.echo("\nPaths that several have (each is also whole under /compat/NAME):")
+    for contested in CONTESTED:
+        who = " or ".join(contested.claimants)
+        typer.echo(f"{contested.method:4} {contested.path:16} {who}: {contested.why}")
 
 
 def main() -> None:

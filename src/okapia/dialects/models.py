@@ -81,7 +81,7 @@ def _add_profiles(router: APIRouter, models: Models) -> None:
         return _json({"profile": name, **asdict(wanted), "models": list(reports)})
 
 
-dialect = Dialect("models", "Okapia's own", build)
+dialect = Dialect("models", "Okapia's own; under /api also what pyzm 2.x lists", build, also_under=("/api",))
 
 
 def _facts_of(models: Models, model_id: str) -> ModelFacts:
@@ -110,6 +110,20 @@ def _row(facts: ModelFacts) -> dict[str, object]:
         "memory_bytes": facts.loaded.memory_bytes if facts.loaded else None,
         "load_seconds": facts.loaded.load_seconds if facts.loaded else None,
         "classes": facts.classes,
+        **gateway_row(facts),
+    }
+
+
+def gateway_row(facts: ModelFacts) -> dict[str, object]:
+    """Say of a model what pyzm 2.x says of one."""
+    report = facts.loaded.report if facts.loaded else None
+    return {
+        "name": facts.id,
+        "type": "face" if facts.task == "detector" and facts.classes == ("face",) else "object",
+        "framework": report.engine.partition(" ")[0] if report else "onnx",
+        "loaded": report is not None,
+        "processor": report.device if report else None,
+        "requested_processor": None,
     }
 
 

@@ -5,11 +5,13 @@ Doors (HTTP dialects, commands) call this and nothing below it. It knows no HTTP
 
 from okapia.service.analysis import NamedImage, Service
 from okapia.service.meters import Meters
-from okapia.service.models import URBAN, WILD, Models
+from okapia.service.models import FACES, OBJECTS, URBAN, WILD, Models
 from okapia.service.species import AUTO, ResolvedPlace, Species, Warned
 
 __all__ = [
     "AUTO",
+    "FACES",
+    "OBJECTS",
     "URBAN",
     "WILD",
     "Meters",

@@ -1,5 +1,7 @@
 """Who asks: an API key, a token, a name with its password, or nobody on a server without accounts."""
 
+from dataclasses import replace
+
 from okapia.accounts.credentials import Credentials, Login
 from okapia.accounts.key_text import PREFIX
 from okapia.accounts.limits import LoginThrottle
@@ -32,6 +34,9 @@ class Callers:
         self._throttle = throttle
         self._local = Caller(
             LOCAL_USER_ID, LOCAL_USER_ID, role=Role.ADMIN, scopes=frozenset(Scope), plan=local_plan
+        )
+        self._gateway = replace(
+            self._local, name="gateway", role=Role.USER, scopes=frozenset({Scope.DETECT, Scope.READ})
         )
         self._has_people = False
 
@@ -85,6 +90,10 @@ class Callers:
     def local(self) -> Caller:
         """Give the caller of a server without accounts, who may do everything."""
         return self._local
+
+    def of_gateway(self) -> Caller:
+        """Give the caller that machines of `gateway_networks` are, who may have pictures looked at."""
+        return self._gateway
 
     def note_uses(self) -> None:
         """Write when keys were last used; to be called every few seconds, and at the end."""

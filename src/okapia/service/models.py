@@ -1,6 +1,7 @@
 """Which models answer, and what is in memory."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -15,7 +16,10 @@ from okapia.pipeline.run import Pipeline
 _log = structlog.get_logger(__name__)
 
 WILD, URBAN = "wild", "urban"
-"""The two profiles: nature, and places shaped by people. What stands behind them is a setting."""
+"""Profiles of nature, and of places shaped by people. What stands behind them is a setting."""
+
+OBJECTS, FACES = "objects", "faces"
+"""Profiles that gateways answer with."""
 
 
 class Models:
@@ -47,6 +51,22 @@ class Models:
             names = ", ".join(self._profiles)
             raise InvalidRequest(f"expected a profile of {names}, got {profile!r}", param="profile")
         return self._profiles[profile]
+
+    def named(self, name: str) -> ModelChoice:
+        """Give the models that a caller names: a profile, a model's id, or two detectors joined by `+`.
+
+        A classifier answers together with the detector of `wild`.
+
+        Raises:
+            UnknownModel: there is no such profile, and no such model on this machine.
+            ModelError: the model's card is not readable.
+        """
+        if name in self._profiles:
+            return self._profiles[name]
+        cards = [self._registry.card(model_id) for model_id in name.split("+")]
+        if [card.task for card in cards] == ["classifier"]:
+            return replace(self.choice(), classifier=cards[0].id)
+        return ModelChoice("+".join(card.id for card in cards), None)
 
     def use(self, profile: str, choice: ModelChoice) -> tuple[ModelReport, ...]:
         """Have `choice` answer for a profile from now on, as soon as its networks answer.

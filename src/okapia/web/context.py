@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TypeVar
 
 from anyio import to_thread
+from starlette.datastructures import Address
 
 from okapia.domain.errors import SourceRefused
 from okapia.service import Service
@@ -52,6 +54,7 @@ class Context:
         is_loopback: whether nobody but this machine can reach the server.
         model_aliases: names by which models are reported in place of their ids (joined by `+`).
         public_url: where callers reach the server, without a slash at the end; empty for where they say.
+        gateway_networks: machines that may call the gateways without a key.
     """
 
     service: Service
@@ -63,6 +66,15 @@ class Context:
     is_loopback: bool = True
     public_url: str = ""
     model_aliases: Mapping[str, str] = field(default_factory=dict)
+    gateway_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    def is_of_gateway(self, client: Address | None) -> bool:
+        """Say whether a call comes from one of the `gateway_networks`."""
+        try:
+            address = ip_address(client.host if client else "")
+        except ValueError:  # no address: a socket of this machine
+            return False
+        return any(address in network for network in self.gateway_networks)
 
     async def at_desk(self, work: Callable[[], T]) -> T:
         """Have the desk do something short; in a thread only where that may have to wait.

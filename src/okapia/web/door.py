@@ -6,6 +6,7 @@ its function (`okapia.web.needs`); a route that says nothing does not start.
 
 import hashlib
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,7 @@ from okapia.web.bodies import again, bounded
 from okapia.web.context import Context
 from okapia.web.needs import Needs, When, needs_of
 from okapia.web.origin import check_local
+from okapia.web.peek import peek_form
 from okapia.web.problems import Problem, RefusedImage
 from okapia.web.visit import Visit, bearer, caller_of, visit_of
 
@@ -42,12 +44,29 @@ _NOT_KEPT = frozenset({401, 402, 403, 408, 409, 429})
 """Answers about the moment, not about the call: trying again may end otherwise. So do all from 500 on."""
 
 
-def door(context: Context, render_error: Render, *, credential: Credential = bearer) -> type[APIRoute]:
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How a dialect's clients say who they are.
+
+    Attributes:
+        credential: gives the key or token that came with a call.
+        reads_form: whether `credential` looks at the text that a form begins with (`Visit.form`).
+        has_networks: whether machines of `gateway_networks` may come without any.
+    """
+
+    credential: Credential = bearer
+    reads_form: bool = False
+    has_networks: bool = False
+
+
+_USUAL = Entrance()
+
+
+def door(context: Context, render_error: Render, entrance: Entrance = _USUAL) -> type[APIRoute]:
     """Make the route class of one dialect.
 
     Args:
         render_error: gives an error the dialect's form.
-        credential: where the dialect's clients put their key or token.
     """
 
     class Door(APIRoute):
@@ -60,7 +79,7 @@ def door(context: Context, render_error: Render, *, credential: Credential = bea
                 request_id = correlation_id.get() or ""
                 visit = request.state.visit = Visit(request_id)
                 try:
-                    response = await _answered(context, request, required, handle, credential)
+                    response = await _answered(context, request, required, handle, entrance)
                 except ClientDisconnect:
                     raise
                 except Exception as error:  # noqa: BLE001 - the route boundary: whatever happens, an answer goes out
@@ -75,13 +94,16 @@ def door(context: Context, render_error: Render, *, credential: Credential = bea
 
 
 async def _answered(
-    context: Context, request: Request, required: Needs, handle: Handler, credential: Credential
+    context: Context, request: Request, required: Needs, handle: Handler, entrance: Entrance
 ) -> Response:
     """Let the caller in and answer, or give the answer of the first time."""
     visit = visit_of(request)
     if required.when is not When.NEVER:
         with visit.span("auth"):
-            await context.at_desk(partial(_admit, context, request, required, credential))
+            if entrance.reads_form:
+                visit.form, receive = await peek_form(request, max_s=context.limits.max_body_s)
+                request = Request(request.scope, receive)
+            await context.at_desk(partial(_admit, context, request, required, entrance))
     if required.bucket is Bucket.INFERENCE:
         # Before a byte of the picture is read: a crowd that is refused must not keep the others waiting.
         context.service.check_room()
@@ -96,10 +118,10 @@ async def _answered(
     return await _once(context, Request(request.scope, again(body)), body, handle, key)
 
 
-def _admit(context: Context, request: Request, required: Needs, credential: Credential) -> None:
+def _admit(context: Context, request: Request, required: Needs, entrance: Entrance) -> None:
     """Find out who asks, and count the call; blocks on the database."""
     visit = visit_of(request)
-    visit.caller = _caller(context, request, required, credential(request))
+    visit.caller = _caller(context, request, required, entrance)
     if visit.caller is None or required.scope is None:
         return
     if required.scope not in visit.caller.scopes:
@@ -110,7 +132,7 @@ def _admit(context: Context, request: Request, required: Needs, credential: Cred
         visit.rate = context.desk.rates.admit(visit.caller, required.bucket)
 
 
-def _caller(context: Context, request: Request, required: Needs, credential: str | None) -> Caller | None:
+def _caller(context: Context, request: Request, required: Needs, entrance: Entrance) -> Caller | None:
     """Give the caller; None only where the route can do without.
 
     Raises:
@@ -119,6 +141,7 @@ def _caller(context: Context, request: Request, required: Needs, credential: str
         OriginRefused: no key is needed from this machine's programs, and this is none of them.
     """
     callers = context.desk.callers
+    credential = entrance.credential(request)
     if credential is not None:
         return callers.authenticate(credential)
     is_exempt = context.is_loopback and required.when is not When.ALWAYS
@@ -127,6 +150,8 @@ def _caller(context: Context, request: Request, required: Needs, credential: str
         return callers.local()
     if required.when is When.FOR_MORE:
         return None
+    if entrance.has_networks and context.is_of_gateway(request.client):
+        return callers.of_gateway()
     raise MissingCredentials
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from okapia.domain.callers import Caller
 from okapia.domain.clock import utc_now
 from okapia.domain.refusals import RateState
+from okapia.web.peek import FormStart
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Visit:
         call_id: what its credits are held under: of the client's idempotency key when there is one.
         charged, credits_left: set when the call was paid.
         is_for_now: whether the answer may be another when the call is made again: a part of it found no room.
+        form: what the form began with, where the dialect's credentials may stand there.
         spans: milliseconds by name, for `Server-Timing`.
     """
 
@@ -37,6 +39,7 @@ class Visit:
     credits_left: int | None = None
     model_id: str | None = None
     is_for_now: bool = False
+    form: FormStart | None = None
     began: float = field(default_factory=perf_counter)
     spans: dict[str, float] = field(default_factory=dict)
 

@@ -3,8 +3,8 @@
 import pytest
 from starlette.testclient import TestClient
 
-from okapia.app import Claims
 from okapia.dialects.base import discover
+from okapia.dialects.paths import Claims
 from okapia.domain.callers import Role, Scope
 from okapia.web.needs import Needs, When, needs_of
 from tests.unit.web.conftest import House, bearer

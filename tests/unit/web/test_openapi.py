@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from okapia.app import Claims
+from okapia.dialects.paths import Claims
 from okapia.web.needs import needs_of
 from tests.unit.web.conftest import House
 
