@@ -62,6 +62,10 @@ _Id = String(64)
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only as INTEGER
 
 
+VERDICTS = ("done", "damaged", "undecodable", "unsupported", "missing", "failed")
+"""How pictures of a batch end (`okapia.batches.batch.Verdict`)."""
+
+
 def _user(*, is_key: bool = False) -> "Column[str]":
     return Column("user_id", _Id, ForeignKey("users.id"), nullable=False, primary_key=is_key)
 
@@ -307,4 +311,50 @@ webhook_sequences = Table(
     Column("seen_at", Moment, nullable=False),
     Index(None, "seen_at"),
     comment="Sequences that an endpoint was told of, so that a burst of pictures is one event.",
+)
+
+# --- batches ----------------------------------------------------------------------------
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _user(),
+    Column("key_id", _Id),
+    Column("state", String(32), nullable=False),
+    Column("message", Text, nullable=False, default=""),
+    Column("request", JSON, nullable=False),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("sealed_secret", LargeBinary),
+    Column("images", BigInteger),
+    Column("created_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Index(None, "user_id", "created_at", "id"),
+    Index(None, "state", "priority", "created_at"),
+    comment="Many pictures under one request; `sealed_secret` is forgotten when the batch ends.",
+)
+
+batch_tasks = Table(
+    "batch_tasks",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("batch_id", _Id, ForeignKey("batches.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("images", Integer, nullable=False, default=0),
+    Column("items", LargeBinary, nullable=False),
+    Column("free_at", Moment),
+    Column("token", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("instance_id", _Id),
+    Column("finished_at", Moment),
+    Column("file", String(255)),
+    Column("file_sha256", String(64)),
+    Column("file_bytes", BigInteger),
+    *(Column(name, Integer, nullable=False, default=0) for name in VERDICTS),
+    UniqueConstraint("batch_id", "kind", "number"),
+    Index(None, "batch_id", "free_at", "number"),
+    Index(None, "instance_id"),
+    comment="Work that is leased: `free_at` is when it may be taken, in the future while somebody has it, "
+    "null before it is ready and when it is finished. A commit needs the token of the last lease.",
 )

@@ -1,4 +1,4 @@
 """The database's history: what each version of Okapia changes in it."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test compares it with the folder `versions`."""
