@@ -18,26 +18,25 @@ class Item:
         meta: what the request said of it, which comes back in the results.
         n_bytes: when the source told.
         version: what changes when the picture does: nanoseconds of its mtime, or the store's ETag.
+        problem: why what was found there cannot be looked at; it fails, and is not left out in silence.
     """
 
     name: str
     meta: str | None = None
     n_bytes: int | None = None
     version: str | None = None
+    problem: str | None = None
 
 
 def pack(items: Sequence[Item]) -> bytes:
     """Write pictures into a few bytes each."""
-    rows = [[_text(item.name), item.meta, item.n_bytes, item.version] for item in items]
+    rows = [[_text(item.name), item.meta, item.n_bytes, item.version, item.problem] for item in items]
     return zlib.compress(orjson.dumps(rows), _LEVEL)
 
 
 def unpack(packed: bytes) -> list[Item]:
     """Read what `pack` wrote."""
-    return [
-        Item(_name(name), meta, n_bytes, version)
-        for name, meta, n_bytes, version in orjson.loads(zlib.decompress(packed))
-    ]
+    return [Item(_name(name), *rest) for name, *rest in orjson.loads(zlib.decompress(packed))]
 
 
 def _text(name: str) -> str:

@@ -11,6 +11,7 @@ items = st.builds(
     names,
     meta=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
     n_bytes=st.none() | st.integers(0, 2**40),
+    problem=st.none() | st.just("a broken link"),
     version=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
 )
 
