@@ -159,11 +159,6 @@ class Lease:
     ends_at: datetime
 
     @property
-    def reference(self) -> str:
-        """What its credits are booked under."""
-        return f"batch:{self.batch_id}:{self.number}"
-
-    @property
     def file_stem(self) -> str:
         """Name of its results without suffix: a late worker writes beside its successor's, never over it."""
         return f"{self.number:07d}-{self.token}"

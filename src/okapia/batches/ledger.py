@@ -192,8 +192,8 @@ class BatchLedger:
         """Bring the batch of an ended task to its next state, unless somebody halted or ended it."""
         # Whoever commits for a batch waits here for the others: one of them sees that it was the last.
         batch = held(connection, lease.batch_id)
-        if batch is None:
-            raise LeaseLost
+        if batch is None or batch.state.is_final:
+            raise LeaseLost  # what a batch cost was settled when it ended
         return advance(connection, batch, now=self._clock()) if batch.state in WORKED_ON else batch
 
 
