@@ -9,6 +9,7 @@ its errors and `store.config` hold secrets, so neither leaves this file.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from okapia.domain.storage_errors import BlobMissing, StorageRefused, StorageUna
 from okapia.storage.blob_rules import Bounded, checked_key
 from okapia.storage.blobs import SignedUpload
 from okapia.storage.cloud_address import Cloud, CloudAddress
+from okapia.storage.cloud_secret import AccessKey, AccountKey, CloudSecret, SasToken, ServiceAccount
 
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, ClientConfig, GCSConfig, RetryConfig, S3Config
@@ -46,7 +48,7 @@ _Store = S3Store | AzureStore | GCSStore
 
 
 def open_cloud(address: CloudAddress, *, patience_s: float = _PATIENCE_S) -> "CloudBlobs":
-    """Open a place in a cloud, which is not asked yet.
+    """Open a place in a cloud for the server's own blobs, which is not asked yet.
 
     Args:
         patience_s: how long a call tries again while the cloud is not there or too busy.
@@ -54,18 +56,80 @@ def open_cloud(address: CloudAddress, *, patience_s: float = _PATIENCE_S) -> "Cl
     Raises:
         InvalidSettings: the environment's credentials for that cloud cannot be read.
     """
+    is_azure = address.cloud is Cloud.AZURE
+    headers = {"x-ms-blob-type": "BlockBlob"} if is_azure else None
+    return CloudBlobs(_store(address, None, patience_s), upload_headers=headers)
+
+
+def open_pictures(
+    address: CloudAddress, secret: CloudSecret | None, *, patience_s: float = _PATIENCE_S
+) -> "CloudPictures":
+    """Open a place in a cloud that somebody's pictures lie in, which is not asked yet.
+
+    Args:
+        secret: None for the identity of the server's machine or environment.
+        patience_s: how long a call tries again while the cloud is not there or too busy.
+
+    Raises:
+        InvalidSettings: the environment's credentials for that cloud cannot be read, or the secret cannot.
+    """
+    return CloudPictures(_store(address, secret, patience_s))
+
+
+def _store(address: CloudAddress, secret: CloudSecret | None, patience_s: float) -> _Store:
     try:
         match address.cloud:
             case Cloud.S3:
-                return CloudBlobs(_s3(address, patience_s))
+                return _s3(address, secret, patience_s)
             case Cloud.AZURE:
-                return CloudBlobs(_azure(address, patience_s), upload_headers={"x-ms-blob-type": "BlockBlob"})
+                return _azure(address, secret, patience_s)
             case Cloud.GCS:
-                return CloudBlobs(_gcs(address, patience_s))
+                return _gcs(address, secret, patience_s)
     except BaseError:
         raise InvalidSettings(
             f"the blobs lie at {address.cloud}://, and its credentials in the environment cannot be read"
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """A blob of somebody's.
+
+    Attributes:
+        name: its path below the place's prefix, whatever characters it has.
+        etag: another one when the blob is another; None when the cloud says none.
+    """
+
+    name: str
+    n_bytes: int
+    etag: str | None
+
+
+class CloudPictures:
+    """Somebody's bucket or container, read only; safe to use from several threads."""
+
+    def __init__(self, store: _Store) -> None:
+        self._store = store
+
+    def found(self) -> Iterator[FoundBlob]:
+        """List all blobs in the order of their names, in constant memory.
+
+        Raises:
+            StorageUnavailable, StorageRefused: as every method of a `BlobStore`; while iterating.
+        """
+        with _translated():
+            for page in obstore.list(self._store, chunk_size=_LIST_AT_ONCE):
+                yield from (FoundBlob(blob["path"], blob["size"], blob["e_tag"]) for blob in page)
+
+    def read(self, name: str, *, max_bytes: int) -> bytes:
+        """Give a whole blob.
+
+        Raises:
+            BlobMissing: there is none.
+            PayloadTooLarge: it has more than `max_bytes`.
+            StorageUnavailable, StorageRefused: as above.
+        """
+        return _read(self._store, name, max_bytes=max_bytes)
 
 
 class CloudBlobs:
@@ -90,14 +154,7 @@ class CloudBlobs:
         return body.n_bytes
 
     def read(self, key: str, *, max_bytes: int) -> bytes:
-        with _translated():
-            try:
-                found = obstore.get(self._store, checked_key(key))
-            except FileNotFoundError:
-                raise BlobMissing from None
-            if found.meta["size"] > max_bytes:
-                raise PayloadTooLarge(max_bytes=max_bytes)
-            return found.bytes().to_bytes()
+        return _read(self._store, checked_key(key), max_bytes=max_bytes)
 
     def size(self, key: str) -> int | None:
         with _translated():
@@ -128,9 +185,24 @@ class CloudBlobs:
                 yield from (blob["path"] for blob in page)
 
 
-def _s3(address: CloudAddress, patience_s: float) -> S3Store:
+def _read(store: _Store, path: str, *, max_bytes: int) -> bytes:
+    with _translated():
+        try:
+            found = obstore.get(store, path)
+        except FileNotFoundError:
+            raise BlobMissing from None
+        if found.meta["size"] > max_bytes:
+            raise PayloadTooLarge(max_bytes=max_bytes)
+        return found.bytes().to_bytes()
+
+
+def _s3(address: CloudAddress, secret: CloudSecret | None, patience_s: float) -> S3Store:
     # One by one: not everything that speaks S3 knows how to delete many at once.
     config: S3Config = {"disable_bulk_delete": True}
+    if isinstance(secret, AccessKey):
+        config |= {"access_key_id": secret.id, "secret_access_key": secret.secret}
+        if secret.session_token:
+            config["session_token"] = secret.session_token
     if address.endpoint:
         config["endpoint"] = address.endpoint
     return S3Store(
@@ -142,8 +214,13 @@ def _s3(address: CloudAddress, patience_s: float) -> S3Store:
     )
 
 
-def _azure(address: CloudAddress, patience_s: float) -> AzureStore:
+def _azure(address: CloudAddress, secret: CloudSecret | None, patience_s: float) -> AzureStore:
     config: AzureConfig = {"account_name": address.account}
+    match secret:
+        case SasToken(text):
+            config["sas_key"] = text
+        case AccountKey(text):
+            config["account_key"] = text
     if address.endpoint:
         config["endpoint"] = address.endpoint
     return AzureStore(
@@ -155,8 +232,10 @@ def _azure(address: CloudAddress, patience_s: float) -> AzureStore:
     )
 
 
-def _gcs(address: CloudAddress, patience_s: float) -> GCSStore:
+def _gcs(address: CloudAddress, secret: CloudSecret | None, patience_s: float) -> GCSStore:
     config: GCSConfig = {"base_url": address.endpoint} if address.endpoint else {}
+    if isinstance(secret, ServiceAccount):
+        config["service_account_key"] = secret.text
     return GCSStore(
         address.container,
         prefix=address.prefix or None,
