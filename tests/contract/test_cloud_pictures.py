@@ -1,7 +1,6 @@
 """Somebody's pictures in a cloud, on real servers of each kind."""
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,7 +24,7 @@ def secret_of(place: Place, *, is_right: bool = True) -> CloudSecret:
 
 
 @pytest.fixture
-def filled(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudAddress]:
+def filled(place: Place, monkeypatch: pytest.MonkeyPatch) -> CloudAddress:
     """A prefix with three blobs, whose credentials are forgotten again."""
     address = CloudAddress.parse(place.below(f"{uuid.uuid4()}"))
     with monkeypatch.context() as environment:
@@ -34,7 +33,7 @@ def filled(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudAddre
         blobs = open_cloud(address)
         for name in NAMES:
             blobs.put(name, [name.encode()], max_bytes=100)
-    yield address
+    return address
 
 
 def test_all_pictures_are_found_in_order_with_what_tells_a_changed_one(
