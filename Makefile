@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 # Only pins from here are installed, in the build of the wheel too.
 PIN := -c constraints.txt --build-constraint constraints.txt
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-TYPED := src tests $(if $(wildcard benchmarks/*.py),benchmarks)
+TYPED := src tests examples $(if $(wildcard benchmarks/*.py),benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint types bench docs models places clean
+.PHONY: help run test test-all check lint types bench docs models faces places clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -21,11 +21,11 @@ run: $(VENV)/.run models ## set everything up, then serve on port 8000
 	@echo "==> starting the server (Ctrl-C stops it)"
 	@$(BIN)/okapia serve $(SERVE_ARGS)
 
-test: $(VENV)/.dev $(VENV)/.azurite models places lint types ## set everything up, then lint, types and all tests but the slow
+test: $(VENV)/.dev $(VENV)/.azurite models faces places lint types ## set everything up, then lint, types and all tests but the slow
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-all: $(VENV)/.dev $(VENV)/.azurite models places lint types ## the same with the slow tests
+test-all: $(VENV)/.dev $(VENV)/.azurite models faces places lint types ## the same with the slow tests
 	@echo "==> running all tests, the slow ones too"
 	@OKAPIA_TEST_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -43,7 +43,7 @@ types: $(VENV)/.dev ## the strict type checker
 	@echo "==> checking types"
 	@$(BIN)/python -m mypy --no-error-summary $(TYPED)
 
-bench: $(VENV)/.dev models ## every benchmark; they write tables and JSON to benchmarks/results
+bench: $(VENV)/.dev models faces ## every benchmark; they write tables and JSON to benchmarks/results
 	@for script in $$(grep -l '__main__' benchmarks/*.py); do \
 	  echo "==> $$script"; \
 	  $(BIN)/python "$$script" || exit 1; \
@@ -57,6 +57,10 @@ models: $(VENV)/.run ## get the lite models and three sample pictures, about 220
 	@echo "==> getting the lite models and the sample pictures, unless they are here"
 	@$(BIN)/okapia models pull lite
 	@$(BIN)/okapia samples > /dev/null
+
+faces: $(VENV)/.run ## get the networks of faces and gender for the tests, a 36 MB download, once
+	@echo "==> getting the networks of faces and gender, unless they are here"
+	@$(BIN)/okapia models pull faces
 
 places: $(VENV)/.dev ## get the borders that tell a point's country, a 95 MB download, once
 	@echo "==> getting the borders of countries and states, unless they are here"

@@ -42,7 +42,7 @@ from okapia.models.weights.store import ModelStore
 from okapia.pipeline.assemble import Assembler
 from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import URBAN, WILD, Models, NamedImage, Service, Species
+from okapia.service import FACES, OBJECTS, URBAN, WILD, Models, NamedImage, Service, Species
 from okapia.settings import load_settings
 from okapia.vision.decode import DecodePolicy
 
@@ -64,7 +64,8 @@ class NullService(Service):
         registry = Registry(Catalog(ModelStore(Path())), runtime=runtime, canvases={}, idle_s=60)
         policy, choice = DecodePolicy(), ModelChoice("null", None)
         assembler = Assembler(registry, policy=policy, ranges=RangeFiles())
-        models = Models(registry, assembler=assembler, profiles={WILD: choice, URBAN: choice})
+        profiles = dict.fromkeys((WILD, URBAN, OBJECTS, FACES), choice)
+        models = Models(registry, assembler=assembler, profiles=profiles)
         super().__init__(
             models=models,
             species=Species(models, home=Path()),

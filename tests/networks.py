@@ -5,7 +5,7 @@ the way back to the picture are tested together. `mean_colour` answers with the 
 logits that tell whether order, normalisation and layout are right. `constant` says the same to everything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -71,6 +71,23 @@ def constant(
     nothing = graph.op("Mul", graph.op("ReduceMean", "images", keepdims=0), graph.constant([0.0]))
     graph.nodes.append(helper.make_node("Add", [graph.constant(answer), nothing], ["output"]))
     return bytes(graph.model({"output": declared or answer.shape}, shape=shape).SerializeToString())
+
+
+def constants(answers: Mapping[str, NDArray[np.float32]], *, shape: Shape) -> bytes:
+    """Answer the same to every picture, in several outputs."""
+    graph = Graph()
+    nothing = graph.op("Mul", graph.op("ReduceMean", "images", keepdims=0), graph.constant([0.0]))
+    for name, answer in answers.items():
+        graph.nodes.append(helper.make_node("Add", [graph.constant(answer), nothing], [name]))
+    outputs: dict[str, Shape] = {name: answer.shape for name, answer in answers.items()}
+    return bytes(graph.model(outputs, shape=shape).SerializeToString())
+
+
+def brightness(*, shape: Shape) -> bytes:
+    """Answer with the mean of all values of a row, `output` (N,)."""
+    graph = Graph()
+    graph.nodes.append(helper.make_node("ReduceMean", ["images"], ["output"], axes=[1, 2, 3], keepdims=0))
+    return bytes(graph.model({"output": [shape[0]]}, shape=shape).SerializeToString())
 
 
 def bright_box(layout: Layout, declared: Shape, *, shape: Shape = (1, 3, 640, 640)) -> bytes:
@@ -162,3 +179,40 @@ def mean_colour(*, shape: Shape = ("N", 3, 224, 224), gain: float = 1.0) -> byte
     means = graph.op("ReduceMean", "images", axes=axes, keepdims=0)
     graph.nodes.append(helper.make_node("Mul", [means, graph.constant([gain])], ["output"]))
     return bytes(graph.model({"output": [shape[0], 3]}, shape=shape).SerializeToString())
+
+
+def painted_faces(*, side: int) -> bytes:
+    """Find faces where cells of 4 x 4 pixels are painted (NCHW, 0..255), in CenterFace's layout.
+
+    A cell's red is the heat in 255ths, its green the face's height and its blue the width in pixels; the
+    centre lies a quarter of a cell below the middle of the cell, and an eighth to the right.
+    """
+    graph = Graph()
+    cells = graph.op("AveragePool", "images", kernel_shape=[4, 4], strides=[4, 4])
+    heat, sizes = (
+        graph.op("Gather", cells, graph.constant(np.array(places)), axis=1) for places in ([0], [1, 2])
+    )
+    heights = graph.op("Max", graph.op("Div", sizes, graph.constant([4.0])), graph.constant([0.25]))
+    moved = graph.op("Mul", sizes, graph.constant([0.0]))
+    offset = np.array([0.25, 0.125], dtype=np.float32).reshape(1, 2, 1, 1)
+    graph.nodes += [
+        helper.make_node("Div", [heat, graph.constant([255.0])], ["heat"]),
+        helper.make_node("Log", [heights], ["size"]),
+        helper.make_node("Add", [moved, graph.constant(offset)], ["offset"]),
+    ]
+    sides = (side // 4, side // 4)
+    outputs: dict[str, Shape] = {
+        "heat": ("N", 1, *sides),
+        "size": ("N", 2, *sides),
+        "offset": ("N", 2, *sides),
+    }
+    return bytes(graph.model(outputs, shape=("N", 3, side, side)).SerializeToString())
+
+
+def mean_green(*, side: int = 224) -> bytes:
+    """Answer (N, 1) with the mean green, in 255ths, of (N, side, side, 3) pixels, as a gender reader does."""
+    graph = Graph()
+    means = graph.op("ReduceMean", "images", axes=[1, 2], keepdims=0)
+    green = graph.op("Gather", means, graph.constant(np.array([1])), axis=1)
+    graph.nodes.append(helper.make_node("Div", [green, graph.constant([255.0])], ["man"]))
+    return bytes(graph.model({"man": ("N", 1)}, shape=("N", side, side, 3)).SerializeToString())

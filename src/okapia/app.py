@@ -32,6 +32,7 @@ from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Models, Service, Species
 from okapia.service.desk import Desk, DeskOptions
+from okapia.service.keeping import KeepingOptions
 from okapia.settings import Settings
 from okapia.vision.budget import MOST_BYTES_PER_PIXEL, ORDINARY_BYTES, DecodeBudget
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
@@ -144,6 +145,19 @@ def desk_options(settings: Settings) -> DeskOptions:
         max_job_bytes=settings.max_job_bytes,
         job_workers=settings.job_workers,
         private_webhooks=settings.private_webhooks,
+        token_life=timedelta(days=settings.token_days),
+        keeping=_keeping(settings),
+    )
+
+
+def _keeping(settings: Settings) -> KeepingOptions | None:
+    """Say where the pictures of gateways stay; None where they do not."""
+    if settings.album_days == 0:
+        return None
+    return KeepingOptions(
+        folder=settings.album or settings.home / "album",
+        life=timedelta(days=settings.album_days),
+        max_bytes=settings.album_max_bytes,
     )
 
 
@@ -191,6 +205,11 @@ def _context(settings: Settings, service: Service) -> Context:
         public_url=settings.public_url,
         model_aliases=settings.model_aliases,
         gateway_networks=settings.gateway_networks,
+        has_proxies=bool(settings.trusted_proxies),
+        gateway_threshold=settings.gateway_threshold,
+        mlapi_expires_s=settings.mlapi_expires_s,
+        microsoft_image_keys=settings.microsoft_image_keys,
+        microsoft_failures=settings.microsoft_failures,
     )
 
 

@@ -60,6 +60,14 @@ class Settings(BaseSettings):
         health: the contract that answers `GET /health`.
         gateway_networks: addresses (`192.168.1.0/24`) whose machines may call the gateways (pyzm, DeepStack)
             without a key; none by default.
+        gateway_threshold: least confidence of what the gateways report to clients that name none.
+        token_days: days that a login lasts.
+        mlapi_expires_s: seconds after which mlapi's login tells its clients to log in again.
+        microsoft_image_keys: whether Microsoft's answer names pictures by their form field or by their file.
+        microsoft_failures: whether one bad picture fails Microsoft's call (`strict`), or itself alone.
+        album: folder in which pictures are kept that mlapi's clients send; empty for one in `home`.
+        album_days: days that they are kept for; 0 keeps none.
+        album_max_bytes: of all of them, beyond which the oldest go.
         device: `cpu`, `cuda`, `cuda:0`, `cuda:0,1`, `tensorrt:0`, `directml:0`; `auto` takes the GPUs that
             ONNX Runtime can use, else the CPU.
         engine: `auto` takes what `okapia models tune` measured as fastest here, or ONNX Runtime.
@@ -115,6 +123,14 @@ class Settings(BaseSettings):
     dialects_off: tuple[str, ...] = ()
     health: Literal["pyzm", "speciesnet"] = "pyzm"
     gateway_networks: tuple[IPvAnyNetwork, ...] = ()
+    gateway_threshold: Annotated[float, Field(ge=0.01, le=0.99)] = 0.3  # mlapiconfig.ini's min_confidence
+    token_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    mlapi_expires_s: Annotated[int, Field(ge=60)] = 3600
+    microsoft_image_keys: Literal["field", "filename"] = "field"
+    microsoft_failures: Literal["strict", "per_image"] = "strict"
+    album: Path | None = None
+    album_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    album_max_bytes: Annotated[int, Field(ge=10 * MB)] = 1_000 * MB
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = "auto"

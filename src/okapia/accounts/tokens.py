@@ -8,7 +8,7 @@ from uuid import uuid4
 import jwt
 
 from okapia.domain.clock import Clock, utc_now
-from okapia.domain.refusals import InvalidCredentials
+from okapia.domain.refusals import ExpiredToken, MalformedToken
 
 LIFE = timedelta(days=30)
 """pyzm keeps its token as long as its program runs, and never logs in again."""
@@ -68,10 +68,11 @@ class Tokens:
         """Read a token.
 
         Raises:
-            InvalidCredentials: it was not issued with this secret, or has expired.
+            MalformedToken: it was not issued with this secret.
+            ExpiredToken: it was, and its life is over.
         """
         if not is_token(token):
-            raise InvalidCredentials
+            raise MalformedToken
         try:
             payload = jwt.decode(
                 token,
@@ -82,7 +83,7 @@ class Tokens:
                 options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError as error:
-            raise InvalidCredentials from error
+            raise MalformedToken from error
         if payload["exp"] <= self._clock().timestamp():
-            raise InvalidCredentials
+            raise ExpiredToken
         return Claims(user_id=payload["sub"], generation=payload["gen"])

@@ -141,6 +141,16 @@ class Users:
         self._record(connection, "user.password", user, actor=actor, request_id=request_id)
         return self.by_name(connection, name)
 
+    def log_out(
+        self, connection: Connection, name: str, *, actor: str, request_id: str | None = None
+    ) -> User:
+        """End all tokens of a person; password and keys stay. Raises `NotFound`."""
+        user = self.by_name(connection, name)
+        values = {"token_generation": users.c.token_generation + 1}
+        connection.execute(update(users).where(users.c.id == user.id).values(values))
+        self._record(connection, "user.logout", user, actor=actor, request_id=request_id)
+        return user
+
     def disable(
         self, connection: Connection, name: str, *, actor: str, request_id: str | None = None
     ) -> User:

@@ -14,6 +14,7 @@ from okapia.batches.batch import SHARD_IMAGES, Batch, Kind, Lease, LeaseLost, Sh
 from okapia.batches.closing import BatchClosing
 from okapia.batches.items import unpack
 from okapia.batches.ledger import LEASE, BatchLedger
+from okapia.batches.results import MOST_FILE_BYTES
 from okapia.batches.selection import Selection
 from okapia.batches.shard import Analyse, Interrupted, work_off
 from okapia.batches.source import CredentialsNeeded, Source, SourceGone
@@ -28,7 +29,6 @@ T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
-MOST_FILE_BYTES = 1 << 30
 _SHARDS_AT_ONCE = 64
 """Shards that one transaction writes down while pictures are listed."""
 

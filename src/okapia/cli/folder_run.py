@@ -22,8 +22,8 @@ from okapia.domain.errors import (
     UnreadableFile,
 )
 from okapia.domain.types import Analysis, ImageResult, Where
-from okapia.formats.base import RunInfo
-from okapia.formats.megadetector import MegaDetectorWriter, as_utf8
+from okapia.formats.base import ResultWriter, RunInfo, Writing
+from okapia.formats.megadetector import as_utf8
 from okapia.pipeline.cameras import Cameras
 from okapia.pipeline.deployments import Deployments
 from okapia.pipeline.neighbours import smooth_sequences
@@ -58,8 +58,8 @@ class FolderRun:
         service = build_service(plan.settings)
         try:
             found = self._place(service)
-            keep, top_k = plan.keep_above, plan.species.top_k
-            with MegaDetectorWriter(plan.output, keep_above=keep, top_k=top_k) as writer:
+            writing = Writing(plan.keep_above, "+".join(plan.choice.model_ids), plan.species.top_k)
+            with plan.result_format.writer(plan.output, writing) as writer:
                 summary = Summary(
                     plan.output, service.check_ready(plan.choice), plan.options.threshold, found.where
                 )
@@ -84,7 +84,7 @@ class FolderRun:
     def _analyse(
         self,
         results: Iterator[ImageResult],
-        writer: MegaDetectorWriter,
+        writer: ResultWriter,
         summary: Summary,
         advance: Callable[[], None],
         cameras: Cameras,

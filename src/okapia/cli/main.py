@@ -64,7 +64,7 @@ def dialects() -> None:
     from okapia.dialects.paths import CONTESTED
 
     for dialect in discover():
-        typer.echo(f"{dialect.name:16} {dialect.source}")
+        typer.echo(f"{dialect.name:16} {dialect.source} ({dialect.build.__module__})")
     typer.echo("\nPaths that several have (each is also whole under /compat/NAME):")
     for contested in CONTESTED:
         who = " or ".join(contested.claimants)

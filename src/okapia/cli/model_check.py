@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -13,6 +13,7 @@ import typer
 
 from okapia import __version__
 from okapia.app import build_service
+from okapia.cli.card_file import SUFFIX, installed_for_now
 from okapia.cli.logs import configure_logs
 from okapia.cli.progress import ArchiveProgress
 from okapia.domain.errors import InvalidRequest, NothingToDo, OutputNotWritable
@@ -76,8 +77,11 @@ class PictureFacts:
     error: str
 
 
-def check(model_id: str, *, on: Path, output: Path | None, as_json: bool) -> None:
+def check(model: str, *, on: Path, output: Path | None, as_json: bool) -> None:
     """Run a model on up to eight pictures of a folder, print what it says, and draw it.
+
+    Args:
+        model: id of an installed model, or a card (TOML) beside its network, which is not installed by this.
 
     Raises:
         InvalidRequest: `on` is no folder.
@@ -88,7 +92,7 @@ def check(model_id: str, *, on: Path, output: Path | None, as_json: bool) -> Non
     configure_logs(settings.log_level)
     pictures = _pictures(on)
     copies = output or on / COPIES
-    with _trial(settings, model_id, threshold=settings.threshold) as trial:
+    with _trial(settings, model, threshold=settings.threshold) as trial:
         facts = trial.run(pictures, copies=copies, max_bytes=settings.max_file_bytes)
     if as_json:
         runs = [asdict(run) for run in trial.reports]
@@ -167,18 +171,17 @@ class _Trial:
 
 
 @contextmanager
-def _trial(settings: Settings, model_id: str, *, threshold: float) -> Iterator[_Trial]:
+def _trial(settings: Settings, model: str, *, threshold: float) -> Iterator[_Trial]:
     """Load a model as the server would; a classifier gets the default detector to find boxes for it."""
-    catalog = Catalog(ModelStore(settings.models_dir))
-    card = catalog.card(model_id)
-    is_classifier = card.task == "classifier"
-    choice = ModelChoice(settings.detector, card.id) if is_classifier else ModelChoice(card.id, None)
-    options = AnalysisOptions(threshold, classify=is_classifier)
-    service = build_service(settings)
-    try:
+    with ExitStack() as opened:
+        if model.endswith(SUFFIX):
+            settings, model = opened.enter_context(installed_for_now(Path(model), settings))
+        card = Catalog(ModelStore(settings.models_dir)).card(model)
+        service = build_service(settings)
+        opened.callback(service.close)
+        choice = service.models.named(card.id)
+        options = AnalysisOptions(threshold, classify=choice.classifier is not None)
         yield _Trial(service, card, choice, options, service.check_ready(choice))
-    finally:
-        service.close()
 
 
 def _pictures(folder: Path) -> list[FoundImage]:

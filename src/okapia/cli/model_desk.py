@@ -1,6 +1,8 @@
 """What the commands of `okapia models` do and print."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +13,12 @@ from okapia.cli.logs import configure_logs
 from okapia.cli.model_pull import pull_models
 from okapia.cli.places import PLACES, pull_places_pack
 from okapia.domain.errors import ModelDamaged, ModelNotInstalled
+from okapia.domain.plugins import OWN
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
+from okapia.models.families import family_origin
 from okapia.models.tuning import CANDIDATES, choose, load_choice, measure, store_choice
+from okapia.models.weights.pull import expand
 from okapia.models.weights.store import Installed, ModelStore
 from okapia.models.weights.zoo import catalogue
 from okapia.settings import Settings, load_settings
@@ -49,7 +54,10 @@ class ModelDesk:
         for card in self._catalog.cards().values():
             installed = self._store.find(card.id)
             state = f"{installed.n_bytes / _MB:.1f} MB" if installed else "not installed"
-            typer.echo(f"{card.id:<24} {card.task:<11} {state:<14} {card.licence:<11} {card.title}")
+            origin = f"{'built in' if self._catalog.is_builtin(card.id) else 'added'}, {_family(card)}"
+            typer.echo(
+                f"{card.id:<24} {card.task:<11} {state:<14} {card.licence:<11} {card.title} ({origin})"
+            )
         typer.echo(f"{len(catalogue.entries())} more in the public zoo: okapia models search [WORDS]")
 
     def print_list_json(self) -> None:
@@ -59,18 +67,20 @@ class ModelDesk:
         """Print the card of a model; raises `UnknownModel`."""
         card = self._catalog.card(model_id)
         installed = self._store.find(card.id)
-        where = str(installed.path) if installed else f"no; `okapia models pull {card.id}` gets it"
+        where = str(installed.path) if installed else f"no; `{card.pull_command}` gets it"
         lines = {
             "id": card.id,
             "title": card.title,
             "task": card.task,
             "input": _inputs(card),
+            "family": _family(card),
             "area": card.area,
             "licence": card.licence,
             "citation": card.citation,
             "source": _source(card, installed),
             "installed": where,
             "notes": card.notes,
+            "notice": card.notice,
         }
         for name, value in lines.items():
             if value:
@@ -93,17 +103,35 @@ class ModelDesk:
     def print_search_json(self, words: str) -> None:
         _print_json([entry.model_dump(mode="json") for entry in catalogue.search(words)])
 
-    def pull(self, names: Sequence[str], *, offline: Path | None, accept_licence: bool) -> None:
-        """Install models, profiles and the pack of places; raises what those pulls raise."""
+    def pull(self, names: Sequence[str], *, offline: Path | None, accept_licence: bool) -> list[Installed]:
+        """Install models, profiles and the pack of places; raises what those pulls raise.
+
+        What a person has to be told of a model is printed before anything is fetched.
+        """
         settings = self._settings
         if PLACES in names:
             pull_places_pack(settings, offline=offline)
         wanted = [name for name in names if name != PLACES]
+        self._print_notices(wanted)
         done = pull_models(
             wanted, catalog=self._catalog, settings=settings, offline=offline, accept_licence=accept_licence
         )
-        if done and load_choice(settings.home) is None:
+        if done and load_choice(settings.home) is None and self._installed_detector() is not None:
             self.tune()
+        return done
+
+    def pull_json(self, names: Sequence[str], *, offline: Path | None, accept_licence: bool) -> None:
+        """Do as `pull` does and print the installed models in JSON; its sentences go to standard error."""
+        with redirect_stdout(sys.stderr):
+            done = self.pull(names, offline=offline, accept_licence=accept_licence)
+        cards = [self._catalog.card(installed.model_id) for installed in done]
+        _print_json([self._facts(card) | {"notice": card.notice} for card in cards])
+
+    def _print_notices(self, names: Sequence[str]) -> None:
+        for model_id in expand(names):
+            card = self._catalog.card(model_id) if self._catalog.is_builtin(model_id) else None
+            if card is not None and card.notice:
+                typer.echo(f"{card.title}. {card.notice}\n")
 
     def tune(self) -> None:
         """Measure the engines on an installed detector and store the fastest.
@@ -111,7 +139,10 @@ class ModelDesk:
         Raises:
             ModelNotInstalled: there is no detector to measure on.
         """
-        card, network = self._installed_detector()
+        detector = self._installed_detector()
+        if detector is None:
+            raise ModelNotInstalled("a detector", command="okapia models pull lite")
+        card, network = detector
         names = {choice: f"{choice.engine} {choice.precision}" for choice in CANDIDATES}
         typer.echo(f"measuring which engine is fastest here, on {card.id}", err=True)
         row = tuple(side or max(card.canvas) for side in card.input_shape(card.canvas))
@@ -124,12 +155,14 @@ class ModelDesk:
         path = store_choice(self._settings.home, choice, measurements)
         typer.echo(f"{names[choice]} it is, from now on; kept in {path}")
 
-    def _installed_detector(self) -> tuple[ModelCard, Path]:
-        for card in self._catalog.cards().values():
-            installed = self._store.find(card.id) if card.task == "detector" else None
+    def _installed_detector(self) -> tuple[ModelCard, Path] | None:
+        detectors = [card for card in self._catalog.cards().values() if card.task == "detector"]
+        # The network of most pictures is what counts, not one of a pack beside it.
+        for card in sorted(detectors, key=lambda card: card.pack):
+            installed = self._store.find(card.id)
             if installed is not None:
                 return card, installed.path
-        raise ModelNotInstalled("a detector", command="okapia models pull lite")
+        return None
 
     def remove(self, model_id: str) -> None:
         """Remove an installed model; raises `ModelNotInstalled`."""
@@ -180,6 +213,12 @@ def _raise_if_damaged(checks: Sequence[_Check]) -> None:
         raise ModelDamaged(
             f"{len(damaged)} of {len(checks)} installed models are damaged: {', '.join(damaged)}"
         )
+
+
+def _family(card: ModelCard) -> str:
+    """Name a card's family, and the package that brings it where that is not Okapia."""
+    origin = family_origin(card.family) or "no package on this machine"
+    return card.family if origin == OWN else f"{card.family} of {origin}"
 
 
 def _inputs(card: ModelCard) -> str:

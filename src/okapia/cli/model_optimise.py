@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from okapia.cli.logs import configure_logs
-from okapia.domain.errors import BadImage, ModelNotInstalled
+from okapia.domain.errors import BadImage, InvalidRequest, ModelNotInstalled
 from okapia.domain.types import Category
 from okapia.models.base import Classifier, Detector
 from okapia.models.card import ModelCard
@@ -27,7 +27,7 @@ def optimise_model(model_id: str, *, calibrate: Path) -> None:
     """Make `<id>-int8` from the pictures of a folder, say what was tried and what to do next.
 
     Raises:
-        InvalidRequest: the folder has too few pictures, or the model sees too little in them.
+        InvalidRequest: the folder has too few pictures, the model sees too little in them, or it reads faces.
         VariantRefused: no variant agrees well enough; the message lists them.
         ModelError: the model is unknown or not installed, or the extra `optimise` is.
     """
@@ -35,6 +35,8 @@ def optimise_model(model_id: str, *, calibrate: Path) -> None:
     configure_logs(settings.log_level)
     workshop = _Workshop(settings)
     card, original = workshop.find(model_id)
+    if card.task == "face_reader":
+        raise InvalidRequest(f"expected a detector or a classifier, {card.id} is a face reader", param="id")
     typer.echo(f"{card.id}: calibrating on {calibrate}; this takes a minute or more", err=True)
     done = (workshop.detector if card.task == "detector" else workshop.classifier)(card, original, calibrate)
     typer.echo(f"{done.card.id}: {done.trials[-1]}; {done.split}")
@@ -53,7 +55,7 @@ class _Workshop:
         card = self._catalog.card(model_id)
         installed = self._catalog.store.find(card.id)
         if installed is None:
-            raise ModelNotInstalled(card.id, command=f"okapia models pull {card.id}")
+            raise ModelNotInstalled(card.id, command=card.pull_command)
         return card, installed
 
     def detector(self, card: ModelCard, original: Installed, folder: Path) -> Optimised:

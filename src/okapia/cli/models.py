@@ -56,16 +56,23 @@ def show(model_id: _ModelId, *, json: _Json = False) -> None:
 def pull(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="ID|PROFILE...", help="Model ids, zoo:ID, `lite`, `field`, or `places`."),
+        typer.Argument(
+            metavar="ID|PROFILE...", help="Model ids, zoo:ID, `lite`, `field`, `faces`, `places`."
+        ),
     ],
     *,
     from_dir: Annotated[
         Path | None, typer.Option("--from", help="Take the archives from this folder; no network.")
     ] = None,
     accept_licence: _AcceptLicence = False,
+    json: _Json = False,
 ) -> None:
     """Get models: download, check, convert, check again, install."""
-    _desk().pull(names, offline=from_dir, accept_licence=accept_licence)
+    desk = _desk()
+    if json:
+        desk.pull_json(names, offline=from_dir, accept_licence=accept_licence)
+    else:
+        desk.pull(names, offline=from_dir, accept_licence=accept_licence)
 
 
 @app.command()
@@ -105,7 +112,7 @@ def add(
 
 @app.command()
 def check(
-    model_id: _ModelId,
+    model: Annotated[str, typer.Argument(metavar="ID|CARD", help="An id, or a card (TOML) beside its ONNX.")],
     *,
     on: Annotated[Path, typer.Option(help="Folder of pictures; up to eight are taken.")],
     output: Annotated[Path | None, typer.Option(help="Folder for drawn copies.")] = None,
@@ -114,7 +121,7 @@ def check(
     """Run a model on pictures, print what it says, and draw it."""
     from okapia.cli import model_check
 
-    model_check.check(model_id, on=on, output=output, as_json=json)
+    model_check.check(model, on=on, output=output, as_json=json)
 
 
 @app.command()

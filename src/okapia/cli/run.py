@@ -12,6 +12,7 @@ SOME_FAILED = 1
 """Exit code when the run is complete but some pictures have no answer."""
 
 _OUTPUT = "Results file (FOLDER/okapia_results.json by default)."
+_FORMAT = "What the results file is written as: megadetector, speciesnet, or a format that was installed."
 _THRESHOLD = "Least confidence of a box that counts as found, 0.01 to 0.99 (0.2 by default)."
 _KEEP = "Weakest box kept in the file, so that a threshold can be changed later without inference."
 _PROFILE = "Models that belong together: wild or urban (as set), lite, field, or a pipeline that was added."
@@ -30,6 +31,7 @@ _CANVAS = "Side of the animal detector's input in pixels (its card says which)."
 def run(
     paths: Annotated[list[Path], typer.Argument(help="Folders (searched recursively) and files.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help=_OUTPUT)] = None,
+    file_format: Annotated[str, typer.Option("--format", help=_FORMAT)] = "megadetector",
     threshold: Annotated[float | None, typer.Option(help=_THRESHOLD)] = None,
     keep_above: Annotated[float, typer.Option(help=_KEEP, min=0.01, max=0.99)] = 0.05,
     classify: Annotated[bool, typer.Option(help="Name the species of found animals.")] = True,
@@ -71,6 +73,7 @@ def run(
         settings,
         paths=paths,
         output=output,
+        file_format=file_format,
         keep_above=keep_above,
         classify=classify,
         profile=profile,

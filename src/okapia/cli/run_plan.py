@@ -7,6 +7,7 @@ from typing import Self
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.models import ModelChoice
 from okapia.domain.types import AnalysisOptions, People, Smooth
+from okapia.formats.base import Format, format_named
 from okapia.models.catalog import Catalog
 from okapia.models.weights.store import ModelStore
 from okapia.pipeline.cameras import Cameras, parse_camera_rule
@@ -14,7 +15,7 @@ from okapia.pipeline.deployments import Deployments, read_deployments
 from okapia.service import AUTO
 from okapia.settings import Settings
 
-RESULTS_NAME = "okapia_results.json"
+RESULTS_NAME = "okapia_results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Plan:
     settings: Settings
     paths: tuple[Path, ...]
     output: Path
+    result_format: Format
     options: AnalysisOptions
     keep_above: float
     choice: ModelChoice
@@ -91,6 +93,7 @@ class Plan:
         *,
         paths: list[Path],
         output: Path | None,
+        file_format: str,
         keep_above: float,
         classify: bool,
         profile: str,
@@ -112,14 +115,18 @@ class Plan:
                 "name a folder elsewhere",
                 param="render",
             )
+        result_format = format_named(file_format)
         choice = _choice(
             settings, profile=profile, detector=detector, classifier=classifier, classify=classify
         )
         return cls(
             settings=_with_canvas(settings, choice, canvas),
             paths=tuple(paths),
-            output=output or _default_output(paths),
-            options=AnalysisOptions(settings.threshold, classify, smooth=species.smooth),
+            output=output or _default_output(paths, result_format),
+            result_format=result_format,
+            options=AnalysisOptions(
+                settings.threshold, classify, smooth=species.smooth, crops=result_format.crops
+            ),
             keep_above=min(keep_above, settings.threshold),
             choice=choice,
             species=species,
@@ -128,9 +135,10 @@ class Plan:
         )
 
 
-def _default_output(paths: list[Path]) -> Path:
+def _default_output(paths: list[Path], result_format: Format) -> Path:
     """Beside the pictures when one folder was named, in the working folder otherwise."""
-    return paths[0] / RESULTS_NAME if len(paths) == 1 and paths[0].is_dir() else Path(RESULTS_NAME)
+    name = f"{RESULTS_NAME}{result_format.suffix}"
+    return paths[0] / name if len(paths) == 1 and paths[0].is_dir() else Path(name)
 
 
 def _choice(

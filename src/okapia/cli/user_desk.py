@@ -54,6 +54,13 @@ def set_password(name: str, *, password: str | None) -> None:
     typer.echo(f"{user.name} has a new password; tokens of the old one are refused, keys still work")
 
 
+def log_out(name: str) -> None:
+    """End a user's tokens; raises `NotFound`."""
+    with open_desk() as accounts, accounts.database.write() as connection:
+        user = accounts.users.log_out(connection, name, actor=COMMAND_LINE)
+    typer.echo(f"{user.name} is logged out: all tokens are refused; password and keys still work")
+
+
 def disable(name: str) -> None:
     """Shut a user out; raises `NotFound`, or `WrongState` for the last admin."""
     with open_desk() as accounts, accounts.database.write() as connection:

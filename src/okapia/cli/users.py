@@ -51,6 +51,14 @@ def passwd(name: _Name, *, password_stdin: _FromStdin = False) -> None:
 
 
 @app.command()
+def logout(name: _Name) -> None:
+    """End all tokens of a user; the password and the keys go on working."""
+    from okapia.cli import user_desk
+
+    user_desk.log_out(name)
+
+
+@app.command()
 def disable(name: _Name) -> None:
     """Shut a user out: password, keys and tokens are refused from the next call on."""
     from okapia.cli import user_desk

@@ -5,20 +5,14 @@ point of the group `okapia.dialects`. It reaches the core through what its `Cont
 through `okapia.web.door`.
 """
 
-import importlib
-import pkgutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 
 import okapia.dialects
-from okapia.domain.errors import InvalidSettings
-from okapia.domain.plugins import plugins
+from okapia.domain import plugins
 from okapia.web.context import Context
-
-ENTRY_POINTS = "okapia.dialects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +33,5 @@ class Dialect:
 
 
 def discover() -> list[Dialect]:
-    """Find the dialects of this folder in the order of their module names, then those of other packages.
-
-    Raises:
-        InvalidSettings: two have one name, or an entry point leads to something else.
-    """
-    names = sorted(module.name for module in pkgutil.iter_modules(okapia.dialects.__path__))
-    modules = (importlib.import_module(f"okapia.dialects.{name}") for name in names)
-    found = [module.dialect for module in modules if hasattr(module, "dialect")]
-    found += plugins(ENTRY_POINTS, Dialect)
-    doubled = sorted(name for name, times in Counter(dialect.name for dialect in found).items() if times > 1)
-    if doubled:
-        raise InvalidSettings(f"two dialects have the name {doubled[0]!r}")
-    return found
+    """Find the dialects of this folder, then those of other packages; raises as `plugins.discover` does."""
+    return plugins.discover(okapia.dialects, "dialect", Dialect)

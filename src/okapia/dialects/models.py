@@ -15,6 +15,7 @@ from okapia.domain.models import ModelChoice, ModelFacts
 from okapia.service import Models
 from okapia.web.context import Context
 from okapia.web.door import door
+from okapia.web.gateways import gateway_row
 from okapia.web.needs import needs
 from okapia.web.problems import problem_json
 
@@ -111,19 +112,6 @@ def _row(facts: ModelFacts) -> dict[str, object]:
         "load_seconds": facts.loaded.load_seconds if facts.loaded else None,
         "classes": facts.classes,
         **gateway_row(facts),
-    }
-
-
-def gateway_row(facts: ModelFacts) -> dict[str, object]:
-    """Say of a model what pyzm 2.x says of one."""
-    report = facts.loaded.report if facts.loaded else None
-    return {
-        "name": facts.id,
-        "type": "face" if facts.task == "detector" and facts.classes == ("face",) else "object",
-        "framework": report.engine.partition(" ")[0] if report else "onnx",
-        "loaded": report is not None,
-        "processor": report.device if report else None,
-        "requested_processor": None,
     }
 
 

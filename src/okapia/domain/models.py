@@ -1,6 +1,6 @@
 """The nouns of networks: which there are, which answer, and how each runs here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from okapia.domain.types import Size
 
@@ -64,7 +64,8 @@ class ModelChoice:
     """Which models answer.
 
     Attributes:
-        detector: a model id, or two joined by `+`: an animal specialist and a COCO detector.
+        detector: a model id, or two joined by `+`: an animal specialist and a COCO detector, or a
+            detector of faces and a reader of faces.
         classifier: a model id, or None for boxes without species.
         tiles: tiles a side that the picture is also looked at in; 1 is the whole picture only.
     """
@@ -72,6 +73,11 @@ class ModelChoice:
     detector: str
     classifier: str | None
     tiles: int = 1
+
+    @property
+    def alone(self) -> "ModelChoice":
+        """The first detector by itself: of `faces`, the faces without a guess about them."""
+        return replace(self, detector=self.detector.partition("+")[0])
 
     @property
     def model_ids(self) -> tuple[str, ...]:

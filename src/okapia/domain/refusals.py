@@ -30,6 +30,21 @@ class InvalidCredentials(OkapiaError):
         super().__init__("the key, token or password is not valid: unknown, expired or revoked")
 
 
+class ExpiredToken(InvalidCredentials):
+    """The token is this server's own, and its time is over."""
+
+    def __init__(self) -> None:
+        # Its parent's words would say less; so below.
+        OkapiaError.__init__(self, "the token has expired; expected one of a new login")
+
+
+class MalformedToken(InvalidCredentials):
+    """The text is neither a key nor a token that this server signed."""
+
+    def __init__(self) -> None:
+        OkapiaError.__init__(self, "expected a key or a token of this server, got something else")
+
+
 class MissingScope(OkapiaError):
     """The credentials are good, and not for this."""
 

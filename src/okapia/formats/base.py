@@ -1,13 +1,20 @@
-"""What every result format offers: results in, one after the other; a whole file out, or none."""
+"""What every result format offers: results in, one after the other; a whole file out, or none.
 
-from collections.abc import Mapping, Sequence
+A format is one module that exports `result_format`: of this folder, or of any package that names it as an
+entry point of the group `okapia.formats`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
-from okapia.domain.types import ImageResult
+import okapia.formats
+from okapia.domain import plugins
+from okapia.domain.errors import InvalidRequest
+from okapia.domain.types import Crops, ImageResult
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
 
@@ -32,6 +39,21 @@ class RunInfo:
     classification_completed_at: datetime | None = None
     summary_report: str | None = None
     manifest: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What a writer is told before the first picture; a format without room for it goes by its own rule.
+
+    Attributes:
+        keep_above: least confidence, 0..1, of a box that is written.
+        models: ids of the networks that answer, joined by `+`.
+        top_k: most classes written for a box, the answer among them; None for all.
+    """
+
+    keep_above: float
+    models: str
+    top_k: int | None = None
 
 
 class ResultWriter(Protocol):
@@ -65,3 +87,40 @@ class ResultWriter(Protocol):
             OutputNotWritable: the disk is full, or the old file cannot be replaced.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of result file.
+
+    Attributes:
+        name: what a person asks for it by.
+        source: document that says how its files look, and the state that is followed.
+        suffix: of its files' names, with the dot.
+        writer: opens a file; raises `OutputNotWritable` before any image is analysed.
+        crops: by whose rules the answers that it holds are made.
+    """
+
+    name: str
+    source: str
+    suffix: str
+    writer: Callable[[Path, Writing], ResultWriter]
+    crops: Crops = Crops.ANIMALS
+
+
+def discover() -> list[Format]:
+    """Find the formats of this folder, then those of other packages; raises as `plugins.discover` does."""
+    return plugins.discover(okapia.formats, "result_format", Format)
+
+
+def format_named(name: str) -> Format:
+    """Give a format by its name.
+
+    Raises:
+        InvalidRequest: there is none of this name.
+        InvalidSettings: one that another package brings is broken.
+    """
+    by_name = {one.name: one for one in discover()}
+    if name not in by_name:
+        raise InvalidRequest(f"expected a format of {', '.join(by_name)}, got {name!r}", param="format")
+    return by_name[name]

@@ -16,7 +16,7 @@ import orjson
 
 from okapia.domain.taxonomy import Taxon
 from okapia.domain.types import Analysis, BBox, Category, Detection, Failure, ImageResult
-from okapia.formats.base import Json, RunInfo
+from okapia.formats.base import Format, Json, ResultWriter, RunInfo, Writing
 from okapia.formats.pending import PendingFile
 
 FORMAT_VERSION = "1.6"
@@ -139,6 +139,15 @@ class MegaDetectorWriter:
             }
             head["classification_category_descriptions"] = {id_: taxon.label for taxon, id_ in named}
         return head
+
+
+def _writer(target: Path, writing: Writing) -> ResultWriter:
+    return MegaDetectorWriter(target, keep_above=writing.keep_above, top_k=writing.top_k)
+
+
+result_format = Format(
+    "megadetector", "MegaDetector batch results 1.6, document of 2026-05-26", ".json", _writer
+)
 
 
 def as_utf8(text: str) -> str:

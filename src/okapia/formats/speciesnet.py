@@ -17,12 +17,13 @@ from okapia.domain.types import (
     BBox,
     Category,
     Classification,
+    Crops,
     Detection,
     Failure,
     ImageResult,
     Prediction,
 )
-from okapia.formats.base import Json, RunInfo
+from okapia.formats.base import Format, Json, ResultWriter, RunInfo, Writing
 from okapia.formats.megadetector import CATEGORY_IDS, as_utf8
 from okapia.formats.pending import PendingFile
 
@@ -196,6 +197,15 @@ class SpeciesNetWriter:
         del info
         self._file.write(self._due.removesuffix(b",\n") + b"\n]}\n")
         self._file.commit(instead=target)
+
+
+def _writer(target: Path, writing: Writing) -> ResultWriter:
+    return SpeciesNetWriter(target, version=Version.NEW, model_version=writing.models, top=writing.top_k)
+
+
+result_format = Format(
+    "speciesnet", "SpeciesNet 5.0.6, predictions of 20261015", ".json", _writer, Crops.EVERY_BOX
+)
 
 
 def _info(version: Version) -> dict[str, Json]:

@@ -1,18 +1,18 @@
-"""What a model is to the rest of Okapia: pixels in, detections or classifications out.
+"""What a model is to the rest of Okapia: pixels in, detections, classifications or guesses about faces out.
 
 This file holds the interfaces only. Families (`yolox`, `yolov5`, `classifier` …) implement them
 on top of a `Session`, the one thing an inference engine has to offer (`runtime`).
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from okapia.domain.models import ModelReport
 from okapia.domain.taxonomy import Taxonomy
-from okapia.domain.types import BBox, Classification, Detection, Size
+from okapia.domain.types import BBox, Classification, Detection, Gender, Size
 from okapia.vision.resample import Pixels
 
 Tensor = NDArray[np.float32]
@@ -64,6 +64,7 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
 class Detector(Model, Protocol):
     """Finds boxes."""
 
@@ -80,6 +81,7 @@ class Detector(Model, Protocol):
         ...
 
 
+@runtime_checkable
 class Classifier(Model, Protocol):
     """Names what is in a crop."""
 
@@ -101,6 +103,23 @@ class Classifier(Model, Protocol):
         """Give the taxa seen in each crop, best first; one tuple a crop, in order.
 
         A crop that shows no class of the classifier's taxonomy gives an empty tuple.
+
+        Raises:
+            ModelError: the network fails or answers with NaN.
+        """
+        ...
+
+
+@runtime_checkable
+class FaceReader(Model, Protocol):
+    """Guesses from the looks of faces; it cannot tell whose they are."""
+
+    def region(self, bbox: BBox, picture: Size) -> BBox:
+        """Give the part of an upright picture of this size that it looks at for one face."""
+        ...
+
+    def read(self, faces: Sequence[Pixels]) -> list[Gender]:
+        """Give a guess for each face, in order.
 
         Raises:
             ModelError: the network fails or answers with NaN.

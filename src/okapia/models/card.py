@@ -172,13 +172,13 @@ class ModelCard(_Strict):
     """One model.
 
     Attributes:
-        task: `detector` or `classifier`.
+        task: `detector`, `classifier`, or `face_reader`: what guesses from a face.
         family: module of `okapia.models` that decodes its output.
         canvas: the network's input in pixels.
         canvases: the inputs this network may be run at; `canvas` alone when not given.
         labels: class names in the order of the network's outputs ("" for an output without a name), or the
             name of a table in `okapia/models/labels`. SpeciesNet's seven-part labels and plain names, latin
-            or common, are both read (`okapia.models.taxa`).
+            or common, are both read (`okapia.models.taxa`). A face reader's is "man".
         categories: label -> animal, person, vehicle, other, of a detector.
         default_category: of a label that `categories` does not have.
         names_species: the detector's labels are taxa, so its animals need no classifier.
@@ -195,16 +195,20 @@ class ModelCard(_Strict):
             spread over many classes of one taxon.
         area: where it was made for ("Europe"); empty when everywhere or unknown.
         notes: what a person should know before trusting it.
+        pack: the profile that it is installed with; empty when it is of use alone.
+        notice: what a person is told before it is fetched.
     """
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     title: str
     version: str
-    task: Literal["detector", "classifier"]
+    task: Literal["detector", "classifier", "face_reader"]
     family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
     licence: str
     citation: str = ""
     notes: str = ""
+    pack: str = ""
+    notice: str = ""
     area: str = ""
     top_classes: Annotated[int, Field(gt=0)] = 5
     taxonomy: str = ""
@@ -230,7 +234,9 @@ class ModelCard(_Strict):
             raise ValueError(f"canvases does not hold the default canvas {self.canvas}")
         if self.task == "detector" and isinstance(self.labels, str):
             raise ValueError("a detector's labels are a list")
-        if self.task == "classifier" and self.preprocessing.resize == "min_max":
+        if self.task == "face_reader" and self.labels != ("man",):
+            raise ValueError("a face reader has one output, whose label is 'man'")
+        if self.task != "detector" and self.preprocessing.resize == "min_max":
             raise ValueError("resize = 'min_max' is for detectors")
         if self.task == "detector" and self.preprocessing.resize == "crop":
             raise ValueError("resize = 'crop' is for classifiers: a detector has to see the whole picture")
@@ -239,6 +245,11 @@ class ModelCard(_Strict):
         if self.activation == "sigmoid" and self.confidence_threshold is None:
             raise ValueError("activation = 'sigmoid' needs a confidence_threshold")
         return self
+
+    @property
+    def pull_command(self) -> str:
+        """What a person types to have it installed."""
+        return f"okapia models pull {self.pack or self.id}"
 
     def allows(self, canvas: Size) -> bool:
         """Say whether the network may be run at `canvas`."""
@@ -282,5 +293,6 @@ def builtin_cards() -> dict[str, ModelCard]:
 PROFILES = {
     "lite": ModelChoice("megadetector-lite+nanodet-coco", "efficientnet-lite0"),
     "field": ModelChoice("MDV6-mit-yolov9-c", "SpeciesNet-Crop"),
+    "faces": ModelChoice("centerface+faceres", None),
 }
 """Models that belong together: what `okapia models pull PROFILE` installs and `--profile` runs."""

@@ -11,8 +11,7 @@ from okapia.domain.types import BBox, Classification, Size
 from okapia.models.base import Session, Tensor
 from okapia.models.card import ModelCard
 from okapia.models.taxa import class_taxa
-from okapia.models.tensors import network_input
-from okapia.vision.geometry import middle_strip, square_crop_box, whole_pixel_box
+from okapia.models.tensors import network_input, viewed
 from okapia.vision.resample import Pixels
 
 MAX_CROPS = 8
@@ -21,8 +20,6 @@ one (SpeciesNet 5.0.6 does the same)."""
 
 SCORE_FLOOR = 0.005
 """Taxa below this probability are not reported; a hundred of them would add up to noise."""
-
-_WHOLE = BBox(0.0, 0.0, 1.0, 1.0)
 
 
 class ScoreClassifier:
@@ -39,15 +36,7 @@ class ScoreClassifier:
         self.reports = (report,)
 
     def region(self, bbox: BBox, picture: Size) -> BBox:
-        match self._card.view.shape:
-            case "square":
-                return square_crop_box(bbox, picture, margin=self._card.view.margin)
-            case "box":
-                return whole_pixel_box(bbox, picture)
-            case "image":
-                return _WHOLE
-            case "strip":
-                return middle_strip(picture)
+        return viewed(bbox, picture, self._card.view)
 
     def classify(self, crops: Sequence[Pixels]) -> list[tuple[Classification, ...]]:
         pieces = (crops[start : start + MAX_CROPS] for start in range(0, len(crops), MAX_CROPS))

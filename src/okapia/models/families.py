@@ -1,30 +1,30 @@
-"""From a card and an open network to a model: the module that the card names as its family decodes."""
+"""From a card and an open network to a model: the module that the card names as its family decodes.
 
-import importlib
-from types import ModuleType
-from typing import Protocol
+A family is one module that exports `build`: of this folder, or of any package that names its `build` as an
+entry point of the group `okapia.models`. It is imported when a model of it is first asked for, so what is
+broken about it breaks its own models only.
+"""
 
-from okapia.domain.errors import ModelError
+from typing import Protocol, runtime_checkable
+
+import okapia.models
+from okapia.domain import plugins
+from okapia.domain.errors import InvalidSettings, ModelError, OkapiaError
 from okapia.domain.models import ModelReport
+from okapia.domain.plugins import Plugin
 from okapia.domain.types import Size
-from okapia.models.base import Classifier, Detector, Session
+from okapia.models.base import Classifier, Detector, FaceReader, Model, Session
 from okapia.models.card import ModelCard
 
 
-class DetectorFamily(Protocol):
-    """What a family module of detectors exports as `build`."""
+@runtime_checkable
+class Family(Protocol):
+    """What a family exports as `build`: it makes a model of the card's task.
 
-    def __call__(
-        self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport
-    ) -> Detector: ...
+    `session` is open for rows of `card.input_shape(canvas)`; `report` is what the model has in `reports`.
+    """
 
-
-class ClassifierFamily(Protocol):
-    """What a family module of classifiers exports as `build`."""
-
-    def __call__(
-        self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport
-    ) -> Classifier: ...
+    def __call__(self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport) -> Model: ...
 
 
 def build_detector(card: ModelCard, session: Session, *, canvas: Size, sha256: str) -> Detector:
@@ -35,27 +35,63 @@ def build_detector(card: ModelCard, session: Session, *, canvas: Size, sha256: s
         sha256: of the network, for reports.
 
     Raises:
-        ModelError: there is no such family.
+        ModelError: there is no such family, it cannot be imported, or it makes no detector of this card.
     """
-    build: DetectorFamily = _family(card).build
-    return build(card, session, canvas=canvas, report=_report(card, session, canvas, sha256))
+    model = _built(card, session, canvas, sha256)
+    if not isinstance(model, Detector):
+        raise _wrong_kind(card, "detector")
+    return model
 
 
 def build_classifier(card: ModelCard, session: Session, *, canvas: Size, sha256: str) -> Classifier:
     """Make the classifier of a card; as `build_detector`."""
-    build: ClassifierFamily = _family(card).build
-    return build(card, session, canvas=canvas, report=_report(card, session, canvas, sha256))
+    model = _built(card, session, canvas, sha256)
+    if not isinstance(model, Classifier):
+        raise _wrong_kind(card, "classifier")
+    return model
 
 
-def _report(card: ModelCard, session: Session, canvas: Size, sha256: str) -> ModelReport:
-    return ModelReport(card.id, card.task, canvas, session.engine, session.device, session.precision, sha256)
+def build_face_reader(card: ModelCard, session: Session, *, canvas: Size, sha256: str) -> FaceReader:
+    """Make the face reader of a card; as `build_detector`."""
+    model = _built(card, session, canvas, sha256)
+    if not isinstance(model, FaceReader):
+        raise _wrong_kind(card, "face reader")
+    return model
 
 
-def _family(card: ModelCard) -> ModuleType:
-    """Import the module of a card's family, only now that a model of it is asked for."""
+def family_origin(family: str) -> str:
+    """Say which package a family comes with, without importing it; empty when none has it."""
+    return plugins.origin(okapia.models, family)
+
+
+def _built(card: ModelCard, session: Session, canvas: Size, sha256: str) -> object:
+    family = _family(card)
+    report = ModelReport(
+        card.id, card.task, canvas, session.engine, session.device, session.precision, sha256
+    )
+    if not isinstance(family.value, Family):
+        raise ModelError(f"{card.id}: the family {card.family} of {family.origin} is no function")
     try:
-        module = importlib.import_module(f"okapia.models.{card.family}")
-        module.build  # noqa: B018 - other modules of this package are no families
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ModelError(f"{card.id}: there is no model family {card.family!r}") from error
-    return module
+        model: object = family.value(card, session, canvas=canvas, report=report)
+    except OkapiaError:
+        raise
+    except Exception as error:  # a stranger's module, whatever it does
+        raise ModelError(
+            f"{card.id}: the family {card.family} of {family.origin} makes no model: {error}"
+        ) from error
+    return model
+
+
+def _family(card: ModelCard) -> Plugin:
+    try:
+        family = plugins.find(okapia.models, "build", card.family)
+    except InvalidSettings as error:
+        raise ModelError(f"{card.id}: {error}") from error
+    if family is None:
+        raise ModelError(f"{card.id}: there is no model family {card.family!r}")
+    return family
+
+
+def _wrong_kind(card: ModelCard, expected: str) -> ModelError:
+    origin = family_origin(card.family)
+    return ModelError(f"{card.id}: the family {card.family} of {origin} makes no {expected}")

@@ -13,25 +13,25 @@ import structlog
 
 from okapia.domain.errors import InvalidRequest, ModelError, ModelNotInstalled
 from okapia.domain.models import LoadedModel, ModelFacts
-from okapia.domain.types import Size
-from okapia.models.base import Classifier, Detector, Model, Session
+from okapia.domain.types import GenderWord, Size
+from okapia.models.base import Classifier, Detector, FaceReader, Model, Session
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.devices import Device
-from okapia.models.families import build_classifier, build_detector
+from okapia.models.families import build_classifier, build_detector, build_face_reader
 from okapia.models.polite import politely
 from okapia.models.runtime import Runtime
 from okapia.models.taxa import class_taxa
 
 _log = structlog.get_logger(__name__)
 
-M = TypeVar("M", bound=Model)
+M_co = TypeVar("M_co", bound=Model, covariant=True)
 
 _GREY = np.full((64, 64, 3), 128, dtype=np.uint8)
 
 
 @dataclass(slots=True)
-class _Entry(Generic[M]):
+class _Entry(Generic[M_co]):
     """A model in memory.
 
     Attributes:
@@ -39,24 +39,24 @@ class _Entry(Generic[M]):
         seconds: what loading took.
     """
 
-    model: M
+    model: M_co
     last_used: float
     memory_bytes: int
     seconds: float
 
 
-class _Shelf(Generic[M]):
+class _Shelf(Generic[M_co]):
     """Loaded models of one kind."""
 
     def __init__(
-        self, load: Callable[[str], M], *, loading: threading.Lock, clock: Callable[[], float]
+        self, load: Callable[[str], M_co], *, loading: threading.Lock, clock: Callable[[], float]
     ) -> None:
         self._load = load
         self._loading = loading
         self._clock = clock
-        self._entries: dict[str, _Entry[M]] = {}
+        self._entries: dict[str, _Entry[M_co]] = {}
 
-    def get(self, model_id: str) -> M:
+    def get(self, model_id: str) -> M_co:
         entry = self._entries.get(model_id)
         if entry is None:
             with self._loading:
@@ -83,7 +83,7 @@ class _Shelf(Generic[M]):
             for report in entry.model.reports
         ]
 
-    def _measured(self, model_id: str) -> _Entry[M]:
+    def _measured(self, model_id: str) -> _Entry[M_co]:
         process = psutil.Process()
         before, started = process.memory_info().rss, time.monotonic()
         model = self._load(model_id)
@@ -125,6 +125,8 @@ class Registry:
         loading = threading.Lock()
         self._detectors = _Shelf(self._load_detector, loading=loading, clock=clock)
         self._classifiers = _Shelf(self._load_classifier, loading=loading, clock=clock)
+        self._face_readers = _Shelf(self._load_face_reader, loading=loading, clock=clock)
+        self._shelves: tuple[_Shelf[Model], ...] = (self._detectors, self._classifiers, self._face_readers)
 
     @property
     def device(self) -> Device:
@@ -137,7 +139,7 @@ class Registry:
         Raises:
             UnknownModel: no card has this id.
             ModelNotInstalled: its weights are not on this machine.
-            InvalidRequest: it is a classifier.
+            InvalidRequest: it is a model of another task.
             ModelError: it is damaged, or the device is not to be had.
         """
         return self._detectors.get(model_id)
@@ -146,24 +148,31 @@ class Registry:
         """Give the classifier `model_id`, loading it if need be; raises as `detector` does."""
         return self._classifiers.get(model_id)
 
+    def face_reader(self, model_id: str) -> FaceReader:
+        """Give the face reader `model_id`, loading it if need be; raises as `detector` does."""
+        return self._face_readers.get(model_id)
+
     def card(self, model_id: str) -> ModelCard:
         """Give a model's card; raises what `Catalog.card` raises."""
         return self._catalog.card(model_id)
 
     def holds(self, model_id: str) -> bool:
         """Say whether a model is in memory."""
-        return self._detectors.holds(model_id) or self._classifiers.holds(model_id)
+        return any(shelf.holds(model_id) for shelf in self._shelves)
 
     def load(self, model_id: str) -> None:
         """Bring a model into memory and run it once, giving way to pictures; raises as `detector` does."""
-        if self._catalog.card(model_id).task == "detector":
-            politely(partial(self.detector(model_id).detect, _GREY))
-        else:
-            politely(partial(self.classifier(model_id).classify, [_GREY]))
+        match self._catalog.card(model_id).task:
+            case "detector":
+                politely(partial(self.detector(model_id).detect, _GREY))
+            case "classifier":
+                politely(partial(self.classifier(model_id).classify, [_GREY]))
+            case "face_reader":
+                politely(partial(self.face_reader(model_id).read, [_GREY]))
 
     def unload(self, model_id: str) -> bool:
         """Drop a model now; False when it was not in memory."""
-        was_there = self._detectors.drop(model_id) or self._classifiers.drop(model_id)
+        was_there = any(shelf.drop(model_id) for shelf in self._shelves)
         if was_there:
             _log.info("model_unloaded", model=model_id)
         return was_there
@@ -171,14 +180,12 @@ class Registry:
     def evict_idle(self) -> list[str]:
         """Drop the models that nobody asked for lately; gives their ids."""
         deadline = self._clock() - self._idle_s
-        idle = self._detectors.idle_since(deadline) + self._classifiers.idle_since(deadline)
+        idle = [model_id for shelf in self._shelves for model_id in shelf.idle_since(deadline)]
         return [model_id for model_id in idle if self.unload(model_id)]
 
     def facts(self) -> list[ModelFacts]:
         """Say of every known model what it is, and of the loaded ones how they run."""
-        loaded = {
-            entry.report.model_id: entry for entry in self._detectors.loaded() + self._classifiers.loaded()
-        }
+        loaded = {entry.report.model_id: entry for shelf in self._shelves for entry in shelf.loaded()}
         return [self._facts(card, loaded.get(card.id)) for card in self._catalog.cards().values()]
 
     def _facts(self, card: ModelCard, loaded: LoadedModel | None) -> ModelFacts:
@@ -203,14 +210,19 @@ class Registry:
         card, session, canvas, sha256 = self._open(model_id, task="classifier")
         return build_classifier(card, session, canvas=canvas, sha256=sha256)
 
+    def _load_face_reader(self, model_id: str) -> FaceReader:
+        card, session, canvas, sha256 = self._open(model_id, task="face_reader")
+        return build_face_reader(card, session, canvas=canvas, sha256=sha256)
+
     def _open(self, model_id: str, *, task: str) -> _Opened:
         """Find a model's card and weights and load the network."""
         card = self._catalog.card(model_id)
         if card.task != task:
-            raise InvalidRequest(f"expected a {task}, {model_id} is a {card.task}", param=task)
+            actual = card.task.replace("_", " ")
+            raise InvalidRequest(f"expected a {task}, {model_id} is a {actual}", param=task)
         installed = self._catalog.store.find(card.id)
         if installed is None:
-            raise ModelNotInstalled(model_id, command=f"okapia models pull {model_id}")
+            raise ModelNotInstalled(model_id, command=card.pull_command)
         canvas = self._canvas(card)
         session = self._runtime.open(installed.path, card.input_shape(canvas))
         _log.info("model_loaded", model=card.id, engine=session.engine, device=session.device)
@@ -227,6 +239,8 @@ class Registry:
 
 def _class_names(card: ModelCard) -> tuple[str, ...]:
     """Name what the model can answer with."""
+    if card.task == "face_reader":
+        return tuple(GenderWord)
     if not isinstance(card.labels, str):
         return tuple(label for label in card.labels if label)
     return tuple(sorted({taxon.common_name for taxon in class_taxa(card.labels).by_class.values()}))

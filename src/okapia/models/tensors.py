@@ -2,12 +2,22 @@
 
 import numpy as np
 
-from okapia.domain.types import Size
+from okapia.domain.types import BBox, Size
 from okapia.models.base import Tensor
-from okapia.models.card import CropResize, Preprocessing
-from okapia.vision.geometry import Placed, centre_part, fit, fit_min_max, letterbox
+from okapia.models.card import CropResize, Preprocessing, View
+from okapia.vision.geometry import (
+    Placed,
+    centre_part,
+    fit,
+    fit_min_max,
+    letterbox,
+    middle_strip,
+    square_crop_box,
+    whole_pixel_box,
+)
 from okapia.vision.resample import Interpolation, Pixels, resize
 
+_WHOLE = BBox(0.0, 0.0, 1.0, 1.0)
 _ORDER = {"rgb": (0, 1, 2), "bgr": (2, 1, 0)}
 
 
@@ -31,6 +41,19 @@ def wanted_size(picture: Size, recipe: Preprocessing, canvas: Size) -> Size:
             return fit_min_max(picture, shorter=min(canvas), longer=max(canvas))
         case "stretch" | "crop":
             return canvas
+
+
+def viewed(bbox: BBox, picture: Size, view: View) -> BBox:
+    """The part of an upright picture of this size that a network of crops looks at for one box."""
+    match view.shape:
+        case "square":
+            return square_crop_box(bbox, picture, margin=view.margin)
+        case "box":
+            return whole_pixel_box(bbox, picture)
+        case "image":
+            return _WHOLE
+        case "strip":
+            return middle_strip(picture)
 
 
 def _place(pixels: Pixels, recipe: Preprocessing, canvas: Size) -> Placed:

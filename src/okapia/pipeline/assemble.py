@@ -1,4 +1,7 @@
-"""From model names to a pipeline: `a` is one detector, `a+b` the fusion of two."""
+"""From model names to a pipeline.
+
+`a` is one detector; `a+b` the fusion of two or, when `b` reads faces, a detector of faces and its reader.
+"""
 
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.models import ModelChoice
@@ -7,6 +10,7 @@ from okapia.models.card import ModelCard
 from okapia.models.registry import Registry
 from okapia.models.taxa import builtin_taxonomy, class_taxa
 from okapia.pipeline.fusion import Fusion
+from okapia.pipeline.genders import FACE, Genders
 from okapia.pipeline.naming import Naming, RangeFiles
 from okapia.pipeline.run import Pipeline
 from okapia.pipeline.tiles import Tiled
@@ -27,7 +31,8 @@ class Assembler:
 
         Raises:
             ModelError: a model is unknown, not installed, or cannot be loaded.
-            InvalidRequest: more than two detectors are joined, or a file of ranges is wrong.
+            InvalidRequest: more than two models are joined, faces are to be read that the detector does not
+                find, or a file of ranges is wrong.
         """
         classifier = self._registry.classifier(choice.classifier) if choice.classifier else None
         naming = self.naming(choice)
@@ -57,6 +62,8 @@ class Assembler:
         match choice.detector.split("+"):
             case [single]:
                 return _tiled(self._registry.detector(single), choice.tiles)
+            case [faces, reader] if self._registry.card(reader).task == "face_reader":
+                return self._genders(faces, reader, tiles=choice.tiles)
             case [animals, coco]:
                 # The COCO network reads people into the info strips of tiles (docs/accuracy.md); and an
                 # animal that a person overrules has to be seen whole.
@@ -65,6 +72,15 @@ class Assembler:
         raise InvalidRequest(
             f"expected one detector or two joined by '+', got {choice.detector!r}", param="detector"
         )
+
+    def _genders(self, faces: str, reader: str, *, tiles: int) -> Detector:
+        if FACE not in self._registry.card(faces).labels:
+            raise InvalidRequest(
+                f"expected a detector with the label {FACE!r} before {reader}, {faces} has none",
+                param="detector",
+            )
+        detector = _tiled(self._registry.detector(faces), tiles)
+        return Genders(faces=detector, reader=self._registry.face_reader(reader))
 
 
 def _tiled(detector: Detector, per_side: int) -> Detector:

@@ -12,7 +12,7 @@ from okapia.accounts.ledger import Ledger
 from okapia.accounts.limits import LoginThrottle, RateLimits
 from okapia.accounts.plans import UNLIMITED
 from okapia.accounts.replays import Replays
-from okapia.accounts.tokens import Tokens
+from okapia.accounts.tokens import LIFE, Tokens
 from okapia.accounts.usage import Usage, usage_of
 from okapia.accounts.users import Users
 from okapia.accounts.windows import Windows, open_windows
@@ -28,6 +28,7 @@ from okapia.service.calls import Calls
 from okapia.service.housekeeping import Housekeeper
 from okapia.service.job_desk import JobDesk, JobOptions
 from okapia.service.jobs import Jobs
+from okapia.service.keeping import Keeper, KeepingOptions
 from okapia.service.keys import Keys
 from okapia.service.results import Results
 from okapia.service.webhook_desk import WebhookDesk
@@ -50,6 +51,8 @@ class DeskOptions:
         fetch: gives the picture that a job's URL leads to; None where none are fetched.
         max_job_bytes: of a job's picture.
         private_webhooks: whether webhooks may go to addresses of one's own machine and network.
+        token_life: how long a login lasts.
+        keeping: what is kept of pictures that gateways get; None keeps nothing.
     """
 
     home: Path
@@ -62,6 +65,8 @@ class DeskOptions:
     max_job_bytes: int = 50_000_000
     job_workers: int = 2
     private_webhooks: bool = False
+    token_life: timedelta = LIFE
+    keeping: KeepingOptions | None = None
 
 
 def _job_options(options: DeskOptions) -> JobOptions:
@@ -83,6 +88,8 @@ class Desk:
         replays: whether it was asked before.
         calls: what it costs, and what is kept of the answer.
         keys: what callers may make themselves.
+        keeper: where pictures stay that gateways get; None where they do not.
+        token_life: how long a login lasts.
     """
 
     def __init__(self, service: Service, options: DeskOptions) -> None:
@@ -102,6 +109,8 @@ class Desk:
         vault = Vault(load_or_make_secret(options.home, "replays"))
         self.replays = Replays(self.database, vault=vault, instance_id=self.instance.id)
         self.calls = self._open_calls(options, service)
+        self.token_life = options.token_life
+        self.keeper = Keeper(service, options.keeping) if options.keeping else None
         self._housekeeper = Housekeeper(
             often=(self.instance.beat, self.callers.note_uses, self.database.checkpoint),
             seldom=(self.bury_the_dead, self.sweep),
@@ -177,6 +186,8 @@ class Desk:
             self.replays.sweep(connection)
         self._job_desk.sweep()
         self._webhook_desk.sweep()
+        if self.keeper is not None:
+            self.keeper.sweep()
 
     def _open_webhooks(self, options: DeskOptions) -> WebhookDesk:
         return WebhookDesk(
@@ -200,7 +211,7 @@ class Desk:
             self.database,
             users=users,
             credentials=Credentials(plans=options.plans),
-            tokens=Tokens(load_or_make_secret(options.home, "tokens")),
+            tokens=Tokens(load_or_make_secret(options.home, "tokens"), life=options.token_life),
             throttle=LoginThrottle(windows),
             local_plan=options.plans[UNLIMITED.name],
         )

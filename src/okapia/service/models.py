@@ -68,6 +68,10 @@ class Models:
             return replace(self.choice(), classifier=cards[0].id)
         return ModelChoice("+".join(card.id for card in cards), None)
 
+    def finds_faces(self, choice: ModelChoice) -> bool:
+        """Say whether the boxes of a choice are faces and nothing else; raises as `named` does."""
+        return self._registry.card(choice.detector.partition("+")[0]).labels == ("face",)
+
     def use(self, profile: str, choice: ModelChoice) -> tuple[ModelReport, ...]:
         """Have `choice` answer for a profile from now on, as soon as its networks answer.
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import TypeVar
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Literal, TypeVar
 
 from anyio import to_thread
 from starlette.datastructures import Address
@@ -55,6 +55,11 @@ class Context:
         model_aliases: names by which models are reported in place of their ids (joined by `+`).
         public_url: where callers reach the server, without a slash at the end; empty for where they say.
         gateway_networks: machines that may call the gateways without a key.
+        has_proxies: whether there are proxies whose word for a caller's address counts.
+        gateway_threshold: least confidence of what gateways report, where the caller says nothing.
+        mlapi_expires_s: seconds that mlapi's login says its tokens live.
+        microsoft_image_keys: what names pictures in Microsoft's answer: their form field, or their file.
+        microsoft_failures: whether one bad picture fails Microsoft's call (`strict`), or itself alone.
     """
 
     service: Service
@@ -67,6 +72,11 @@ class Context:
     public_url: str = ""
     model_aliases: Mapping[str, str] = field(default_factory=dict)
     gateway_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    has_proxies: bool = False
+    gateway_threshold: float = 0.3
+    mlapi_expires_s: int = 3600
+    microsoft_image_keys: Literal["field", "filename"] = "field"
+    microsoft_failures: Literal["strict", "per_image"] = "strict"
 
     def is_of_gateway(self, client: Address | None) -> bool:
         """Say whether a call comes from one of the `gateway_networks`."""
@@ -74,6 +84,9 @@ class Context:
             address = ip_address(client.host if client else "")
         except ValueError:  # no address: a socket of this machine
             return False
+        # A server that listens on `::` sees IPv4 as `::ffff:192.168.1.4`.
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
         return any(address in network for network in self.gateway_networks)
 
     async def at_desk(self, work: Callable[[], T]) -> T:

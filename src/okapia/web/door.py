@@ -14,8 +14,9 @@ from typing import Any
 import anyio
 import structlog
 from asgi_correlation_id import correlation_id
-from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -26,7 +27,7 @@ from okapia.domain.refusals import MissingCredentials, MissingScope
 from okapia.web.bodies import again, bounded
 from okapia.web.context import Context
 from okapia.web.needs import Needs, When, needs_of
-from okapia.web.origin import check_local
+from okapia.web.origin import check_local, check_program, is_handed_on
 from okapia.web.peek import peek_form
 from okapia.web.problems import Problem, RefusedImage
 from okapia.web.visit import Visit, bearer, caller_of, visit_of
@@ -138,7 +139,7 @@ def _caller(context: Context, request: Request, required: Needs, entrance: Entra
     Raises:
         InvalidCredentials: what was presented is not valid, in whatever mode the server is.
         MissingCredentials: nothing was presented, and it is needed.
-        OriginRefused: no key is needed from this machine's programs, and this is none of them.
+        OriginRefused: no key is needed from known machines' programs, and this is none of them.
     """
     callers = context.desk.callers
     credential = entrance.credential(request)
@@ -150,9 +151,17 @@ def _caller(context: Context, request: Request, required: Needs, entrance: Entra
         return callers.local()
     if required.when is When.FOR_MORE:
         return None
-    if entrance.has_networks and context.is_of_gateway(request.client):
+    if entrance.has_networks and _is_of_gateway(context, request):
+        check_program(request)
         return callers.of_gateway()
     raise MissingCredentials
+
+
+def _is_of_gateway(context: Context, request: Request) -> bool:
+    """Say whether a machine of `gateway_networks` calls; a proxy that nobody trusts is none of them."""
+    if is_handed_on(request) and not context.has_proxies:
+        return False
+    return context.is_of_gateway(request.client)
 
 
 async def _once(context: Context, request: Request, body: bytes, handle: Handler, key: str) -> Response:

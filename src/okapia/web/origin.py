@@ -1,4 +1,4 @@
-"""Who may call without a key: this machine's own programs, and no web page through somebody's browser."""
+"""Who may call without a key: programs on known machines, and no web page through somebody's browser."""
 
 from starlette.requests import Request
 
@@ -18,7 +18,7 @@ def check_local(request: Request) -> None:
     Raises:
         OriginRefused: it may come from a page that is not the server's own.
     """
-    if any(name in request.headers for name in _OF_PROXIES):
+    if is_handed_on(request):
         raise OriginRefused(
             "without users the server answers no calls through a proxy; make a user and a key"
         )
@@ -30,3 +30,18 @@ def check_local(request: Request) -> None:
     is_own = origin is None or origin.lower() == f"{request.url.scheme}://{host.lower()}"
     if not is_own or request.headers.get("sec-fetch-site", "") not in _OWN_PAGES:
         raise OriginRefused("without users the server answers no pages but its own; make a user and a key")
+
+
+def check_program(request: Request) -> None:
+    """Let a call without a key from a known machine pass where no page in a browser there can have made it.
+
+    Raises:
+        OriginRefused: a browser sent it.
+    """
+    if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
+        raise OriginRefused("without a key `gateway_networks` are for programs, not for pages in a browser")
+
+
+def is_handed_on(request: Request) -> bool:
+    """Say whether a proxy handed the call on."""
+    return any(name in request.headers for name in _OF_PROXIES)

@@ -16,7 +16,7 @@ class FormStart:
     """What a form begins with.
 
     Attributes:
-        fields: of text, before the first file.
+        fields: of text, whole, before the first file.
         file_field: name of the first file's field; None when none was seen.
     """
 
@@ -43,20 +43,23 @@ async def peek_form(request: Request, *, max_s: float) -> tuple[FormStart, Recei
 
 async def _look(receive: Receive, content_type: str, start: FormStart, messages: list[Message]) -> None:
     _, options = multipart.parse_options_header(content_type)
-    name, seen = "", 0
+    name, value, seen = "", b"", 0
     with multipart.PushMultipartParser(options.get("boundary", ""), strict=False) as parser:
         while seen < MOST_BYTES and not (messages and not messages[-1].get("more_body")):
             messages.append(await receive())
             chunk = messages[-1].get("body", b"")
             seen += len(chunk)
-            for event in parser.parse(chunk):
+            # To the parser an empty piece is the end.
+            for event in parser.parse(chunk) if chunk else ():
                 if isinstance(event, multipart.MultipartSegment):
                     if event.filename is not None:
                         start.file_field = event.name
                         return
-                    name = event.name
+                    name, value = event.name, b""
                 elif event is not None:
-                    start.fields[name] = start.fields.get(name, "") + bytes(event).decode(errors="replace")
+                    value += event
+                else:
+                    start.fields[name] = value.decode(errors="replace")
 
 
 def _first(messages: list[Message], rest: Receive) -> Receive:

@@ -90,6 +90,7 @@ class Problem:
         details: all that is wrong, where it is more than the message says.
         request_id: of the call, as in its header `X-Request-ID`.
         media_type: which of the two names of JSON errors the client takes.
+        error: what was raised, for dialects that tell apart what has one code.
     """
 
     status: HTTPStatus
@@ -100,6 +101,7 @@ class Problem:
     details: tuple[Detail, ...] = ()
     request_id: str = ""
     media_type: str = "application/problem+json"
+    error: OkapiaError | None = None
 
     @property
     def is_retryable(self) -> bool:
@@ -116,7 +118,7 @@ class Problem:
         if isinstance(error, Failure):
             return cls(status, error.code, error.message, retry_after_s=default)
         wait_s = default if error.retry_after_s is None else error.retry_after_s
-        return cls(status, error.code, str(error), error.param, wait_s)
+        return cls(status, error.code, str(error), error.param, wait_s, error=error)
 
     @classmethod
     def of_validation(cls, error: RequestValidationError) -> "Problem":

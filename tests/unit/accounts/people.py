@@ -87,6 +87,10 @@ class Office:
         with self.database.write() as connection:
             return self.users.set_password(connection, name, password_hash=password_hash, actor="test")
 
+    def log_out(self, name: str) -> User:
+        with self.database.write() as connection:
+            return self.users.log_out(connection, name, actor="test")
+
     def everybody(self) -> list[User]:
         with self.database.read() as connection:
             return self.users.everybody(connection)

@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from okapia.accounts.tokens import LIFE, Claims, Tokens
-from okapia.domain.refusals import InvalidCredentials
+from okapia.domain.refusals import ExpiredToken, InvalidCredentials, MalformedToken
 from tests.unit.accounts.people import NOON, StoppedClock
 
 SECRET = bytes(range(64))
@@ -60,7 +60,7 @@ def test_a_token_ends_after_thirty_days(tokens: Tokens, clock: StoppedClock) -> 
     clock.go(days=30, seconds=-1)
     assert tokens.verify(token) == ADA
     clock.go(seconds=1)
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(ExpiredToken):
         tokens.verify(token)
 
 
@@ -69,18 +69,18 @@ def test_the_life_of_tokens_can_be_chosen(clock: StoppedClock) -> None:
     token = tokens.issue(ADA)
     clock.go(hours=1)
 
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(ExpiredToken):
         tokens.verify(token)
 
 
 def test_a_token_of_another_secret_is_refused(tokens: Tokens, clock: StoppedClock) -> None:
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(MalformedToken):
         tokens.verify(Tokens(SECRET[::-1], clock=clock).issue(ADA))
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_is_refused_even_with_the_right_secret(tokens: Tokens, algorithm: str) -> None:
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(MalformedToken):
         tokens.verify(jwt.encode(PAYLOAD, SECRET, algorithm=algorithm))
 
 
@@ -89,7 +89,7 @@ def test_an_unsigned_token_is_refused(tokens: Tokens, name: str) -> None:
     payload = tokens.issue(ADA).split(".")[1]
 
     for signature in ("", "AA"):
-        with pytest.raises(InvalidCredentials):
+        with pytest.raises(MalformedToken):
             tokens.verify(f"{encoded({'alg': name, 'typ': 'JWT'})}.{payload}.{signature}")
 
 
@@ -97,7 +97,7 @@ def test_a_changed_payload_is_refused(tokens: Tokens) -> None:
     header, _, signature = tokens.issue(ADA).split(".")
     payload = encoded({"sub": "usr_eve", "gen": 3, "iat": 0, "exp": 2**40, "jti": "1", "iss": "okapia"})
 
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(MalformedToken):
         tokens.verify(f"{header}.{payload}.{signature}")
 
 
@@ -106,12 +106,12 @@ def test_a_token_without_one_of_its_claims_is_refused(tokens: Tokens, claim: str
     payload = {name: value for name, value in PAYLOAD.items() if name != claim}
 
     assert tokens.verify(jwt.encode(PAYLOAD, SECRET, algorithm="HS256")) == ADA
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(MalformedToken):
         tokens.verify(jwt.encode(payload, SECRET, algorithm="HS256"))
 
 
 def test_a_token_of_another_issuer_is_refused(tokens: Tokens) -> None:
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(MalformedToken):
         tokens.verify(jwt.encode(PAYLOAD | {"iss": "mlapi"}, SECRET, algorithm="HS256"))
 
 
@@ -131,8 +131,23 @@ def test_a_token_of_another_issuer_is_refused(tokens: Tokens) -> None:
     ids=["empty", "dot", "dots", "two", "three", "four", "umlauts", "surrogate", "deep"],
 )
 def test_what_is_no_token_is_refused(tokens: Tokens, token: str) -> None:
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(MalformedToken):
         tokens.verify(token)
+
+
+def test_an_expired_token_of_another_secret_is_malformed(tokens: Tokens, clock: StoppedClock) -> None:
+    token = Tokens(SECRET[::-1], clock=clock).issue(ADA)
+    clock.go(days=31)
+
+    with pytest.raises(MalformedToken):
+        tokens.verify(token)
+
+
+@pytest.mark.parametrize("error", [ExpiredToken(), MalformedToken()])
+def test_both_errors_are_invalid_credentials_that_say_more(error: InvalidCredentials) -> None:
+    assert isinstance(error, InvalidCredentials)
+    assert error.code == InvalidCredentials.code
+    assert str(error) != str(InvalidCredentials())
 
 
 def test_a_short_secret_is_no_secret() -> None:

@@ -87,7 +87,7 @@ def test_the_local_user_is_no_person(office: Office) -> None:
             office.users.by_name(connection, LOCAL_USER_ID)
 
 
-@pytest.mark.parametrize("change", [Office.disable, Office.enable, Office.change_password])
+@pytest.mark.parametrize("change", [Office.disable, Office.enable, Office.change_password, Office.log_out])
 def test_the_local_user_cannot_be_changed(office: Office, change: Callable[[Office, str], User]) -> None:
     with pytest.raises(NotFound):
         change(office, LOCAL_USER_ID)
@@ -113,6 +113,14 @@ def test_another_password_ends_the_tokens_of_before(office: Office) -> None:
 
     assert ada.has_password
     assert generation(office, "ada") == 1
+
+
+def test_a_person_who_is_logged_out_keeps_the_password_and_loses_the_tokens(office: Office) -> None:
+    ada = office.add("ada", password_hash=HASH)
+
+    assert office.log_out("Ada") == ada
+    assert generation(office, "ada") == 1
+    assert office.actions()[-1] == ("user.logout", "user ada")
 
 
 def test_a_disabled_person_comes_back_without_their_old_tokens(office: Office) -> None:

@@ -172,6 +172,57 @@ def test_a_password_is_not_changed_to_none() -> None:
         okapia("users", "passwd", "ada")
 
 
+def test_passwords_that_differ_are_asked_for_again() -> None:
+    code, shown = at_terminal("users", "add", "ada", typed=f"{PASSWORD}\n{PASSWORD}!\n{PASSWORD}\n{PASSWORD}")
+
+    assert code == 0, shown
+    assert shown.count("Once more: ") == 2
+    assert listed_user("ada")["has_password"] is True
+
+
+def test_without_a_terminal_nothing_waits_for_a_password() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "okapia", "users", "add", "ada"],
+        stdin=subprocess.PIPE,  # held open: a service's supervisor gives nothing, and does not end
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as adding:
+        assert adding.stderr is not None
+        shown = adding.stderr.read()
+
+    assert adding.returncode == 0
+    assert "okapia users passwd ada" in shown
+
+
+def test_an_empty_standard_input_is_no_password() -> None:
+    with pytest.raises(InvalidRequest, match="at least 8 characters, got 0"):
+        okapia("users", "add", "ada", "--password-stdin")
+
+
+def test_a_user_is_logged_out() -> None:
+    okapia("users", "add", "ada", "--password-stdin", stdin=PASSWORD)
+    accounts = open_accounts(Settings())
+    credentials = Office(accounts.database).credentials
+    with accounts.database.read() as connection:
+        before = credentials.login(connection, "ada")
+
+    said = okapia("users", "logout", "ADA")
+
+    with accounts.database.read() as connection:
+        after = credentials.login(connection, "ada")
+    accounts.database.close()
+    assert said.stdout == "ada is logged out: all tokens are refused; password and keys still work\n"
+    assert before is not None
+    assert after is not None
+    assert (before.claims.generation, after.claims.generation) == (0, 1)
+    assert "user.logout" in okapia("audit").stdout
+
+
+def test_nobody_is_logged_out_who_is_not_there() -> None:
+    with pytest.raises(NotFound, match="'bob'"):
+        okapia("users", "logout", "bob")
+
+
 def test_a_user_is_shut_out_and_let_in_again() -> None:
     okapia("users", "add", "ada")
     key = new_key("--name", "trap")["key"]

@@ -11,7 +11,7 @@ import pytest
 
 from okapia.cli import model_check
 from okapia.cli.model_check import check, report
-from okapia.domain.errors import InvalidRequest, ModelNotInstalled, NothingToDo, UnknownModel
+from okapia.domain.errors import InvalidRequest, ModelNotInstalled, NothingToDo, OkapiaError, UnknownModel
 from okapia.models.card import ModelCard
 from okapia.models.catalog import Catalog
 from okapia.models.runtime import EngineChoice, Load, Runtime
@@ -99,6 +99,101 @@ def test_a_classifier_is_shown_with_its_taxa(pictures: Path, capsys: pytest.Capt
 
     line = capsys.readouterr().out.splitlines()[0]
     assert line.endswith("animal 88% (red fox 33%, brown bear 33%, domestic cat 33%)")
+
+
+def card_beside(folder: Path, network: bytes, text: str) -> Path:
+    """A folder of somebody's with a network and a card, neither installed; gives the card."""
+    folder.mkdir()
+    (folder / "spots.onnx").write_bytes(network)
+    card = folder / "spots.toml"
+    card.write_text(text)
+    return card
+
+
+SPOTS = """
+id = "spots"
+family = "yolo"
+licence = "MIT"
+labels = ["animal", "person"]
+[preprocessing]
+resize = "letterbox"
+"""
+
+
+def test_a_card_beside_its_network_is_shown_without_being_installed(
+    pictures: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = bright_box(yolo_layout(2, winner=1), (1, 6, 1), shape=(1, 3, 64, 64))
+    card = card_beside(tmp_path / "mine", network, SPOTS)
+
+    check(str(card), on=pictures, output=None, as_json=False)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(" s  person 88%")
+    assert lines[2].startswith("spots ran in ")
+    assert [path.name for path in (pictures / "okapia-check").iterdir()] == ["bright.png.jpg"]
+    assert ModelStore(home / "models").ids() == ["colours", "stripes"]
+    assert sorted(path.name for path in card.parent.iterdir()) == ["spots.onnx", "spots.toml"]
+
+
+def test_the_card_of_a_classifier_is_shown_with_the_default_detector(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = """
+        task = "classifier"
+        family = "classifier"
+        licence = "MIT"
+        labels = ["red fox", "brown bear", "domestic cat"]
+        activation = "softmax"
+        preprocessing = { resize = "stretch", std = 255 }
+    """
+    card = card_beside(tmp_path / "mine", mean_colour(shape=("N", 3, 64, 64), gain=8), f"canvas = 64\n{text}")
+
+    check(str(card), on=pictures, output=None, as_json=False)
+
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.endswith("animal 88% (red fox 33%, brown bear 33%, domestic cat 33%)")
+
+
+def test_the_only_network_beside_a_card_may_have_another_name(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = bright_box(yolo_layout(2, winner=1), (1, 6, 1), shape=(1, 3, 64, 64))
+    card = card_beside(tmp_path / "mine", network, SPOTS)
+
+    check(str(card.rename(card.with_name("card.toml"))), on=pictures, output=None, as_json=False)
+
+    assert "spots ran in " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (SPOTS.replace('licence = "MIT"\n', ""), "the card of spots.onnx still needs `licence`"),
+        (SPOTS.replace('"spots"', '"nanodet-coco"'), "is a model that comes with Okapia"),
+        (SPOTS.replace('"person"]', '"person", "third"]'), "3 labels"),
+        (SPOTS.replace("licence", "license"), "license"),
+        ("id = ", "is not TOML"),
+    ],
+    ids=["a fact is open", "an id of ours", "labels do not fit", "a key that no card has", "not TOML"],
+)
+def test_a_card_that_does_not_hold_is_refused(
+    pictures: Path, tmp_path: Path, text: str, complaint: str
+) -> None:
+    network = bright_box(yolo_layout(2, winner=1), (1, 6, 1), shape=(1, 3, 64, 64))
+    card = card_beside(tmp_path / "mine", network, text)
+
+    with pytest.raises(OkapiaError, match=complaint):
+        check(str(card), on=pictures, output=None, as_json=False)
+
+
+def test_a_card_without_a_network_beside_it_is_refused(pictures: Path, tmp_path: Path) -> None:
+    card = tmp_path / "lonely" / "lonely.toml"
+    card.parent.mkdir()
+    card.write_text(SPOTS)
+
+    with pytest.raises(InvalidRequest, match=r"expected lonely\.onnx beside lonely\.toml, found none"):
+        check(str(card), on=pictures, output=None, as_json=False)
 
 
 def test_a_check_is_to_be_had_as_json(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

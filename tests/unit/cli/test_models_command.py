@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from okapia.cli.models import app
-from okapia.domain.errors import ModelDamaged, ModelNotInstalled, PullFailed, UnknownModel
+from okapia.domain.errors import ModelDamaged, ModelError, ModelNotInstalled, PullFailed, UnknownModel
 from okapia.models.card import builtin_cards
 from okapia.models.weights.store import Installed, ModelStore
 
@@ -109,6 +109,56 @@ def test_a_removed_model_is_gone(store: ModelStore) -> None:
 def test_a_pull_from_a_folder_without_the_archive_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(PullFailed, match=r"pip download --no-deps zamba==2\.7\.2"):
         models("pull", "megadetector-lite", "--from", str(tmp_path))
+
+
+@pytest.mark.usefixtures("store")
+def test_who_pulls_the_faces_is_told_of_limits_and_law_before_anything_is_fetched(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["pull", "faces", "--from", str(tmp_path)])
+
+    assert isinstance(result.exception, PullFailed)
+    for word in (
+        "biased",
+        "unknown",
+        "No ages",
+        "Article 5",
+        "Article 50",
+        "Annex III",
+        "GDPR",
+        "no legal advice",
+    ):
+        assert word in result.stdout
+
+
+def test_a_pull_of_what_has_a_notice_gives_it_in_json_too(store: ModelStore) -> None:
+    card = builtin_cards()["faceres"]
+    store.put(card, b"a network")
+
+    result = CliRunner().invoke(app, ["pull", "faceres", "--json"], catch_exceptions=False)
+
+    (facts,) = json.loads(result.stdout)
+    assert facts["notice"] == card.notice
+    assert facts["installed"]["source"] == "@vladmandic/human==3.3.6"
+    assert "faceres: 0.0 MB, MIT" in result.stderr
+
+
+@pytest.mark.usefixtures("store")
+def test_a_model_of_a_pack_is_shown_with_the_command_that_gets_the_pack() -> None:
+    text = models("show", "centerface")
+
+    assert "okapia models pull faces" in text
+    assert "personal data" in text
+
+
+@pytest.mark.usefixtures("installed")
+def test_engines_are_measured_on_the_network_of_most_pictures_rather_than_on_a_pack(
+    store: ModelStore,
+) -> None:
+    store.put(builtin_cards()["centerface"], b"another network")
+
+    result = CliRunner().invoke(app, ["tune"])
+
+    assert isinstance(result.exception, ModelError)
+    assert "fastest here, on megadetector-lite" in result.stderr
 
 
 def test_the_help_loads_nothing_heavy() -> None:

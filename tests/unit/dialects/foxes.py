@@ -15,7 +15,7 @@ from okapia.models.weights.store import ModelStore
 from okapia.pipeline.assemble import Assembler
 from okapia.pipeline.naming import RangeFiles
 from okapia.pipeline.scheduler import Scheduler
-from okapia.service import URBAN, WILD, Models, Service, Species
+from okapia.service import FACES, OBJECTS, URBAN, WILD, Models, Service, Species
 from okapia.vision.decode import DecodePolicy
 from okapia.vision.geometry import fit, square_crop_box
 from okapia.vision.resample import Pixels
@@ -95,7 +95,8 @@ def service_around(
     )
     policy = policy or DecodePolicy()
     assembler = Assembler(registry, policy=policy, ranges=RangeFiles())
-    models = Models(registry, assembler=assembler, profiles={WILD: choice, URBAN: choice})
+    profiles = dict.fromkeys((WILD, URBAN, OBJECTS, FACES), choice)
+    models = Models(registry, assembler=assembler, profiles=profiles)
     return Service(
         models=models,
         species=Species(models, home=folder),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okapia.domain.types import Analysis, BBox, Category, Detection, ImageInfo
+from okapia.domain.types import Analysis, BBox, Category, Detection, Gender, GenderWord, ImageInfo
 
 sides = st.floats(min_value=-0.5, max_value=1.5)
 
@@ -44,3 +44,22 @@ def test_a_view_above_a_threshold_keeps_what_reaches_it() -> None:
 
     assert [d.confidence for d in view.detections] == [0.9, 0.2]
     assert view.categories() == {Category.ANIMAL}
+
+
+@pytest.mark.parametrize(
+    ("man", "word", "confidence"),
+    [
+        (0.0, GenderWord.WOMAN, 1.0),
+        (0.34, GenderWord.WOMAN, 0.66),
+        (0.35, GenderWord.UNKNOWN, 0.65),
+        (0.5, GenderWord.UNKNOWN, 0.5),
+        (0.65, GenderWord.UNKNOWN, 0.65),
+        (0.66, GenderWord.MAN, 0.66),
+        (1.0, GenderWord.MAN, 1.0),
+    ],
+)
+def test_a_guess_in_the_middle_band_is_unknown(man: float, word: GenderWord, confidence: float) -> None:
+    gender = Gender(man)
+
+    assert gender.word is word
+    assert gender.confidence == pytest.approx(confidence)

@@ -1,7 +1,6 @@
 """MegaDetector results, as written."""
 
 import sys
-import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from okapia.domain.types import (
     ImageResult,
     Prediction,
 )
-from okapia.formats.base import ResultWriter, RunInfo
+from okapia.formats.base import RunInfo
 from okapia.formats.megadetector import MegaDetectorWriter, as_utf8, cut
 from okapia.formats.megadetector_rules import validate
 
@@ -53,12 +52,6 @@ def write(target: Path, *results: ImageResult, info: RunInfo = INFO, keep_above:
         for result in results:
             writer.add(result)
         writer.finish(info)
-
-
-def write_until_ctrl_c(target: Path) -> None:
-    with MegaDetectorWriter(target, keep_above=0.05) as writer:
-        writer.add(picture("a.jpg", box(0.9)))
-        raise KeyboardInterrupt
 
 
 def written(target: Path, *results: ImageResult, info: RunInfo = INFO) -> dict[str, object]:
@@ -233,45 +226,6 @@ def test_names_become_valid_utf8(name: str, expected: str) -> None:
     assert as_utf8(name).encode()
 
 
-def test_an_interrupted_run_leaves_no_trace_and_the_old_file_as_it_was(tmp_path: Path) -> None:
-    target = tmp_path / "results.json"
-    target.write_text("old")
-
-    with pytest.raises(KeyboardInterrupt):
-        write_until_ctrl_c(target)
-
-    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
-    assert target.read_text() == "old"
-
-
-def test_a_finished_run_replaces_the_old_file_and_leaves_nothing_else(tmp_path: Path) -> None:
-    target = tmp_path / "results.json"
-    target.write_text("old")
-
-    write(target, picture("a.jpg"))
-
-    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
-    assert validate(target) == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
-def test_others_may_read_the_results_as_any_new_file(tmp_path: Path) -> None:
-    (tmp_path / "plain").touch()
-
-    write(tmp_path / "results.json")
-
-    assert (tmp_path / "results.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-@pytest.mark.parametrize("target", ["missing/results.json", "file.txt/results.json", "folder"])
-def test_a_target_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path, target: str) -> None:
-    (tmp_path / "file.txt").touch()
-    (tmp_path / "folder").mkdir()
-
-    with pytest.raises(OutputNotWritable):
-        MegaDetectorWriter(tmp_path / target, keep_above=0.05)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps folders of open files")
 def test_finished_results_are_kept_when_the_target_cannot_be_replaced(tmp_path: Path) -> None:
     target = tmp_path / "results.json"
@@ -295,28 +249,6 @@ def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
             writer.add(picture("a.jpg"))
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> None:
-    with MegaDetectorWriter(tmp_path / "results.json", keep_above=0.05) as writer:
-        writer.add(picture("first.jpg", box(0.9)))
-        tracemalloc.start()
-        for number in range(2000):
-            writer.add(picture(f"{number}.jpg", box(0.9)))
-        writer.finish(INFO)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-
-    assert (tmp_path / "results.json").stat().st_size > 200_000
-    assert peak < 4_000_000  # two copy buffers of 1 MiB, whatever the file's size
-
-
-def test_the_writer_is_a_result_writer(tmp_path: Path) -> None:
-    with MegaDetectorWriter(tmp_path / "results.json", keep_above=0.05) as opened:
-        writer: ResultWriter = opened
-        writer.finish(INFO)
-
-    assert validate(tmp_path / "results.json") == []
 
 
 def test_validating_a_missing_file_says_so(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from okapia.domain.taxonomy import ANIMAL, BLANK, Taxon
+from okapia.domain.taxonomy import BLANK, Taxon
 from okapia.domain.types import (
     Analysis,
     BBox,
@@ -17,7 +17,7 @@ from okapia.domain.types import (
     ImageResult,
     Prediction,
 )
-from okapia.formats.base import Json, ResultWriter
+from okapia.formats.base import Json
 from okapia.formats.speciesnet import Entry, Instance, SpeciesNetWriter, Step, Version, as_json, document
 
 FOX = Taxon("fox-id", "mammalia", "carnivora", "canidae", "vulpes", "vulpes", "red fox")
@@ -242,27 +242,7 @@ def test_a_file_holds_what_a_server_answers(tmp_path: Path, version: Version, n_
     assert [p["filepath"] for p in written["predictions"]] == [e.instance.filepath for e in entries]
 
 
-def test_a_file_that_is_not_finished_leaves_the_old_one(tmp_path: Path) -> None:
-    target = tmp_path / "predictions.json"
-    target.write_text("old")
-
-    with SpeciesNetWriter(target, version=Version.NEW, model_version="lite") as writer:
-        writer.add(picture(box(0.5)))
-
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
 def test_a_name_that_is_no_utf8_is_written_with_its_bytes() -> None:
     one = entry(ImageResult("\udcff.jpg", Failure("unreadable_file", "gone")), Instance("\udcff.jpg"))
 
     assert as_json(one, Version.OLD)["filepath"] == "%FF.jpg"
-
-
-def test_the_writer_is_a_result_writer(tmp_path: Path) -> None:
-    writer: ResultWriter = SpeciesNetWriter(tmp_path / "out.json", version=Version.OLD, model_version="lite")
-
-    with writer:
-        writer.add(picture(answer=Prediction(ANIMAL, 0.6, "detector", "5b")))
-
-    assert not list(tmp_path.iterdir())

@@ -33,6 +33,18 @@ def test_the_lite_profile_names_cards_that_exist() -> None:
     assert set(PROFILES["lite"].model_ids) <= set(builtin_cards())
 
 
+@pytest.mark.parametrize("model_id", PROFILES["faces"].model_ids)
+def test_the_pack_of_faces_is_pulled_as_one_and_says_first_what_it_is(model_id: str) -> None:
+    card = builtin_cards()[model_id]
+
+    assert card.pull_command == "okapia models pull faces"
+    assert "GDPR" in card.notice
+
+
+def test_a_model_of_no_pack_is_pulled_by_its_id() -> None:
+    assert builtin_cards()["nanodet-coco"].pull_command == "okapia models pull nanodet-coco"
+
+
 def test_a_minimal_card_is_enough() -> None:
     card = read_card(SMALL, origin="stoat.toml")
 
@@ -86,6 +98,7 @@ def test_the_steps_of_crop_have_to_end_at_the_canvas(crop: str, fault: str) -> N
         ("canvas = 64", "canvas = 128", "does not hold the default canvas"),
         ('"letterbox"', '"crop"', "section `crop`"),
         ('labels = ["animal"]', 'labels = "imagenet-animals.csv"', "labels are a list"),
+        ('task = "detector"', 'task = "face_reader"', "whose label is 'man'"),
         ('task = "detector"', 'task = "classifier"\nactivation = "sigmoid"', "needs a confidence_threshold"),
     ],
 )

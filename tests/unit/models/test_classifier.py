@@ -150,13 +150,6 @@ def test_labels_of_another_number_than_the_outputs_are_an_error(tmp_path: Path) 
         model.classify([coloured(1, 2, 3)])
 
 
-def test_nan_is_an_error(tmp_path: Path) -> None:
-    network = networks.constant(np.full((1, 3), np.nan, dtype=np.float32), shape=[1, 3, 224, 224])
-
-    with pytest.raises(ModelError, match="not finite"):
-        classifier(network, card(Preprocessing(resize="stretch")), tmp_path).classify([coloured(1, 2, 3)])
-
-
 @pytest.mark.parametrize(
     ("view", "expected"),
     [

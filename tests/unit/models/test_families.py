@@ -189,13 +189,3 @@ def test_a_class_without_a_label_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="answers with class 7, it has 3 labels"):
         detector(network, card("yolo_e2e", CENTRED), tmp_path).detect(picture((64, 64), (16, 16, 32, 32)))
-
-
-@pytest.mark.parametrize("family", ["yolov5", "yolo_e2e", "rtdetr_topk"])
-def test_nan_is_an_error_and_no_blank_picture(family: str, tmp_path: Path) -> None:
-    columns = 8 if family == "yolov5" else 6
-    rows = np.full((1, 2, columns), np.nan, dtype=np.float32)
-    model = detector(networks.constant(rows, shape=[1, 3, 640, 640]), card(family, CENTRED), tmp_path)
-
-    with pytest.raises(ModelError, match="not finite"):
-        model.detect(picture((64, 64), (0, 0, 9, 9)))

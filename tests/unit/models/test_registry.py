@@ -15,6 +15,7 @@ from okapia.models.catalog import Catalog
 from okapia.models.registry import Registry
 from okapia.models.runtime import EngineChoice, Load, Runtime
 from okapia.models.weights.store import ModelStore
+from tests import networks
 
 CARDS = builtin_cards()
 LITE = CARDS["megadetector-lite"]
@@ -150,6 +151,25 @@ def test_an_unknown_model_is_refused_with_the_known_ones(store: ModelStore) -> N
 def test_a_missing_model_names_the_command_that_gets_it(store: ModelStore) -> None:
     with pytest.raises(ModelNotInstalled, match="okapia models pull nanodet-coco"):
         registry(store, CountingRuntime(), clock=Clock()).detector("nanodet-coco")
+
+
+def test_a_face_reader_is_loaded_reported_and_dropped_as_the_others(store: ModelStore) -> None:
+    store.put(CARDS["faceres"], networks.mean_green())
+    models = registry(store, CountingRuntime(), clock=Clock())
+
+    models.load("faceres")
+
+    (facts,) = (facts for facts in models.facts() if facts.id == "faceres")
+    assert facts.classes == ("man", "woman", "unknown")
+    assert facts.loaded is not None
+    assert facts.loaded.report.task == "face_reader"
+    assert models.unload("faceres")
+    assert not models.holds("faceres")
+
+
+def test_a_missing_face_network_names_its_pack(store: ModelStore) -> None:
+    with pytest.raises(ModelNotInstalled, match="okapia models pull faces`"):
+        registry(store, CountingRuntime(), clock=Clock()).face_reader("faceres")
 
 
 def test_a_classifier_is_no_detector(store: ModelStore) -> None:

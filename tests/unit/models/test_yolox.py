@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from okapia.domain.errors import ModelError
 from okapia.domain.models import ModelReport
 from okapia.domain.types import Category
 from okapia.models.base import Tensor
@@ -85,11 +84,3 @@ def test_two_boxes_on_one_animal_become_one() -> None:
     found = detector(rows).detect(np.zeros((CANVAS, CANVAS, 3), dtype=np.uint8))
 
     assert [d.confidence for d in found] == pytest.approx([0.81])
-
-
-def test_an_answer_with_nan_is_an_error_and_no_blank_picture() -> None:
-    rows = quiet()
-    rows[0, 4] = np.nan
-
-    with pytest.raises(ModelError, match="not finite"):
-        detector(rows).detect(np.zeros((CANVAS, CANVAS, 3), dtype=np.uint8))

@@ -13,8 +13,13 @@ PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/health"),
     ("GET", "/"),
+    ("POST", "/login"),
+    ("POST", "/api/v1/login"),
+    ("GET", "/api/v1/health"),
     ("PUT", "/v1/uploads/{job_id}"),
     ("PUT", "/api/v1/uploads/{job_id}"),
+    ("GET", "/v1/camera-trap/sync/"),
+    ("GET", "/api/v1/camera-trap/sync/"),
 }
 """Routes that need no key: these, and no others. An upload's URL is signed."""
 

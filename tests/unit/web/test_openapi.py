@@ -68,4 +68,4 @@ def test_no_operation_claims_to_answer_422_that_never_does(
         if "422" in operation["responses"]
     }
 
-    assert answering == {"/uploadfile/", "/analyze/"}
+    assert answering == {"/uploadfile/", "/analyze/", "/api/v1/detect/object"}

@@ -8,7 +8,7 @@ import numpy as np
 from okapia.domain.errors import ModelError
 from okapia.models.base import Session, Tensor
 from okapia.models.card import ModelCard
-from okapia.models.families import build_classifier, build_detector
+from okapia.models.families import build_classifier, build_detector, build_face_reader
 from okapia.models.weights.fingerprint import check as check_fingerprint
 from okapia.models.weights.fingerprint import probe
 from okapia.models.weights.pull import OpenSession
@@ -51,10 +51,13 @@ class _FiniteSession:
 def _run_family(card: ModelCard, session: Session, name: str) -> None:
     """Analyse the test picture as the pipeline would."""
     try:
-        if card.task == "detector":
-            build_detector(card, session, canvas=card.canvas, sha256="").detect(_picture(card))
-        else:
-            build_classifier(card, session, canvas=card.canvas, sha256="").classify([_picture(card)])
+        match card.task:
+            case "detector":
+                build_detector(card, session, canvas=card.canvas, sha256="").detect(_picture(card))
+            case "classifier":
+                build_classifier(card, session, canvas=card.canvas, sha256="").classify([_picture(card)])
+            case "face_reader":
+                build_face_reader(card, session, canvas=card.canvas, sha256="").read([_picture(card)])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(f"{name} does not run as family {card.family}, as its card says: {error}") from error
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from okapia.domain.errors import ModelDamaged
-from okapia.models.weights.convert import nanodet
+from okapia.models.weights.convert import faceres, nanodet
 from okapia.models.weights.convert.tfjs import Output, translate
 from okapia.models.weights.convert.tfjs_file import read_graph_model
 from tests.unit.models.weights.layers import Floats, convolve, same
@@ -23,6 +23,10 @@ RANDOM = np.random.default_rng(8)
 
 def text(value: str) -> Json:
     return {"s": base64.b64encode(value.encode()).decode()}
+
+
+def texts(*values: str) -> Json:
+    return {"list": {"s": [base64.b64encode(value.encode()).decode() for value in values]}}
 
 
 def numbers(*values: int) -> Json:
@@ -82,6 +86,72 @@ def test_a_convolution_pads_the_odd_pixel_behind(stride: int) -> None:
     first = x.transpose(0, 3, 1, 2).astype(np.float64)
     expected = convolve(first, kernel.transpose(3, 2, 0, 1).astype(np.float64), stride=stride, padding=same)
     np.testing.assert_allclose(actual, expected.transpose(0, 2, 3, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_a_depthwise_convolution_keeps_its_channels_apart(multiplier: int) -> None:
+    x, kernel = picture(1, 6, 8, 3), picture(3, 3, 3, multiplier)
+    attributes = window(2, "SAME", dilations=numbers(1, 1, 1, 1))
+    depthwise = node("DepthwiseConv2dNative", "x", "k", attributes=attributes)
+    n_out = 3 * multiplier
+
+    actual = Model((1, 6, 8, 3), [depthwise], {"k": kernel}).answer(x, ("N", 3, 4, n_out))
+
+    first = x.transpose(0, 3, 1, 2).astype(np.float64)
+    # TensorFlow's output channel is `in * multiplier + place`.
+    weight = kernel.transpose(2, 3, 0, 1).reshape(n_out, 1, 3, 3).astype(np.float64)
+    expected = convolve(first, weight, stride=2, groups=3, padding=same)
+    np.testing.assert_allclose(actual, expected.transpose(0, 2, 3, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_mean_is_taken_over_the_named_axes(*, keeps: bool) -> None:
+    x = picture(1, 4, 5, 2)
+    mean = node("Mean", "x", "axes", attributes={"keep_dims": {"b": keeps}})
+    shape = ("N", 1, 1, 2) if keeps else ("N", 2)
+
+    actual = Model((1, 4, 5, 2), [mean], {"axes": np.array([1, 2], np.int32)}).answer(x, shape)
+
+    np.testing.assert_allclose(actual, x.mean(axis=(1, 2), keepdims=keeps), atol=1e-6)
+
+
+def dense(*steps: str, transposed: bool = False) -> Json:
+    attributes = {"fused_ops": texts(*steps), "transpose_a": {"b": False}, "transpose_b": {"b": transposed}}
+    return node("_FusedMatMul", "x", "w", "b", attributes=attributes)
+
+
+def test_a_dense_layer_multiplies_adds_and_activates() -> None:
+    x, weight, bias = picture(1, 6), picture(6, 4), picture(4)
+
+    actual = Model((1, 6), [dense("BiasAdd", "Relu")], {"w": weight, "b": bias}).answer(x, ("N", 4))
+
+    np.testing.assert_allclose(actual, np.maximum(x @ weight + bias, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fault"),
+    [(dense("BiasAdd", "Elu"), "cannot convert Elu"), (dense("BiasAdd", transposed=True), "transposed")],
+    ids=["activation", "transposition"],
+)
+def test_a_dense_layer_that_would_be_mistaken_is_refused(layer: Json, fault: str) -> None:
+    model = Model((1, 6), [layer], {"w": picture(6, 4), "b": picture(4)})
+
+    with pytest.raises(ModelDamaged, match=fault):
+        model.network(Output("answer", "y", ("N", 4)))
+
+
+def test_numbers_are_clipped_and_scaled_one_by_one() -> None:
+    x, low, high, gain = picture(1, 3, 2), picture(2), picture(2) + 2, picture(2)
+    nodes = [
+        node("Mul", "x", "gain", name="scaled"),
+        node("Relu", "scaled", name="positive"),
+        node("Minimum", "positive", "high", name="capped"),
+        node("Maximum", "capped", "low"),
+    ]
+
+    actual = Model((1, 3, 2), nodes, {"gain": gain, "high": high, "low": low}).answer(x, ("N", 3, 2))
+
+    np.testing.assert_allclose(actual, np.maximum(np.minimum(np.maximum(x * gain, 0), high), low), rtol=1e-6)
 
 
 def test_a_valid_pool_takes_the_largest_of_whole_windows() -> None:
@@ -242,6 +312,21 @@ def test_a_missing_shard_is_named() -> None:
 def test_a_file_that_is_no_graph_model_is_damaged() -> None:
     with pytest.raises(ModelDamaged, match=r"not a TensorFlow\.js graph model"):
         read_graph_model(b'{"format": "layers-model"}', {})
+
+
+def test_of_the_face_network_only_the_guess_about_gender_is_converted() -> None:
+    # The features go on to an age and to the embedding; whatever is behind those is not looked at.
+    nodes = [
+        node("Mean", "x", "axes", name="global_pooling/Mean", attributes={"keep_dims": {"b": False}}),
+        node("Sigmoid", "global_pooling/Mean", name="gender_pred/Sigmoid"),
+        node("Softmax", "global_pooling/Mean", name="age_pred/Softmax"),
+    ]
+    model = Model((-1, 4, 4, 1), nodes, {"axes": np.array([1, 2], np.int32)})
+
+    network = faceres.convert({"faceres.json": json.dumps(model.document).encode(), "shard": model.shard})
+
+    assert [output.name for output in network.graph.output] == ["man"]
+    assert {operator.op_type for operator in network.graph.node} == {"ReduceMean", "Sigmoid"}
 
 
 def test_nanodet_needs_its_json_beside_the_weights() -> None:

@@ -6,13 +6,11 @@ s = 8, 16, 32 with n = (416 / s)² cells: `cls<s>` (N, n, 80) after its sigmoid 
 """
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 import onnx
 
-from okapia.domain.errors import ModelDamaged
 from okapia.models.weights.convert.tfjs import Output, translate
-from okapia.models.weights.convert.tfjs_file import read_graph_model
+from okapia.models.weights.convert.tfjs_file import read_members
 
 CANVAS = 416
 STRIDES = (8, 16, 32)
@@ -26,11 +24,7 @@ def convert(members: Mapping[str, bytes]) -> onnx.ModelProto:
     Raises:
         ModelDamaged: not this graph, or its weights are not as long as it says.
     """
-    files = {PurePosixPath(path).name: data for path, data in members.items()}
-    documents = [name for name in files if name.endswith(".json")]
-    if len(documents) != 1:
-        raise ModelDamaged(f"expected one .json file, got {', '.join(sorted(files))}")
-    return translate(read_graph_model(files.pop(documents[0]), files), _outputs(), name="nanodet")
+    return translate(read_members(members), _outputs(), name="nanodet")
 
 
 def _outputs() -> list[Output]:

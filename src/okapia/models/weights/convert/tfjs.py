@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from okapia.domain.errors import ModelDamaged
 from okapia.models.weights.convert.graph import Attribute, Graph, Shape
@@ -146,8 +147,11 @@ def _sparse_to_dense(translation: _Translation, node: Node) -> _Result:
     return dense
 
 
-def _sigmoid(translation: _Translation, node: Node) -> _Result:
-    return translation.graph.node("Sigmoid", translation.value(node.inputs[0]))
+def _of_each(operator: str) -> _Operator:
+    """Translate what works number by number on its inputs, and has the same sense in ONNX."""
+    return lambda translation, node: translation.graph.node(
+        operator, *(translation.value(reference) for reference in node.inputs)
+    )
 
 
 def _leaky_relu(translation: _Translation, node: Node) -> _Result:
@@ -158,6 +162,17 @@ def _leaky_relu(translation: _Translation, node: Node) -> _Result:
 def _convolution(translation: _Translation, node: Node) -> _Result:
     """Conv2D: kernels come as (kh, kw, in, out), ONNX wants (out, in, kh, kw)."""
     kernel = translation.known(node.inputs[1]).astype(np.float32).transpose(3, 2, 0, 1)
+    return _convolved(translation, node, kernel, groups=1)
+
+
+def _depthwise(translation: _Translation, node: Node) -> _Result:
+    """DepthwiseConv2dNative: kernels come as (kh, kw, in, m), ONNX wants (in * m, 1, kh, kw)."""
+    kernel = translation.known(node.inputs[1]).astype(np.float32).transpose(2, 3, 0, 1)
+    groups, multiplier, *window = kernel.shape
+    return _convolved(translation, node, kernel.reshape(groups * multiplier, 1, *window), groups=groups)
+
+
+def _convolved(translation: _Translation, node: Node, kernel: NDArray[np.float32], *, groups: int) -> _Result:
     window: dict[str, Attribute] = {
         "kernel_shape": kernel.shape[2:],
         "strides": _spatial(node, "strides"),
@@ -165,7 +180,7 @@ def _convolution(translation: _Translation, node: Node) -> _Result:
         "auto_pad": _padding(node),
     }
     x = translation.transposed(translation.value(node.inputs[0]), _TO_CHANNELS_FIRST)
-    y = translation.graph.node("Conv", x, translation.graph.constant(kernel), **window)
+    y = translation.graph.node("Conv", x, translation.graph.constant(kernel), group=groups, **window)
     return translation.transposed(y, _TO_CHANNELS_LAST)
 
 
@@ -191,6 +206,33 @@ def _padding(node: Node) -> str:
     if kind not in {"SAME", "VALID"}:
         raise ModelDamaged(f"{node.name} pads {kind!r}; only SAME and VALID are converted")
     return "SAME_UPPER" if kind == "SAME" else "VALID"
+
+
+def _mean(translation: _Translation, node: Node) -> _Result:
+    source, axes = node.inputs
+    return translation.graph.node(
+        "ReduceMean",
+        translation.value(source),
+        axes=translation.integers(axes),
+        keepdims=int(node.attribute("keep_dims").b),
+    )
+
+
+def _dense(translation: _Translation, node: Node) -> _Result:
+    """_FusedMatMul: a matrix, then what `fused_ops` lists: a bias, and perhaps an activation."""
+    if node.attribute("transpose_a").b or node.attribute("transpose_b").b:
+        raise ModelDamaged(f"{node.name} multiplies a transposed matrix, which is not converted")
+    source, matrix, *biases = (translation.value(reference) for reference in node.inputs)
+    value = translation.graph.node("MatMul", source, matrix)
+    for step in node.attribute("fused_ops").texts:
+        if step not in _FUSED:
+            raise ModelDamaged(f"cannot convert {step}, a part of {node.name}")
+        value = translation.graph.node(_FUSED[step], value, *(biases if step == "BiasAdd" else ()))
+    return value
+
+
+_FUSED = {"BiasAdd": "Add", "Relu": "Relu", "Sigmoid": "Sigmoid"}
+"""What TensorFlow calls the steps of a fused operator, and ONNX."""
 
 
 def _concat(translation: _Translation, node: Node) -> _Result:
@@ -247,20 +289,27 @@ def _resize_bilinear(translation: _Translation, node: Node) -> _Result:
 
 
 _OPERATORS: dict[str, _Operator] = {
+    "_FusedMatMul": _dense,
     "Add": _add,
     "AddV2": _add,
     "ConcatV2": _concat,
     "Const": _const,
     "Conv2D": _convolution,
+    "DepthwiseConv2dNative": _depthwise,
     "Identity": _identity,
     "LeakyRelu": _leaky_relu,
+    "Maximum": _of_each("Max"),
     "MaxPool": _max_pool,
+    "Mean": _mean,
+    "Minimum": _of_each("Min"),
+    "Mul": _of_each("Mul"),
     "Pad": _pad,
     "PadV2": _pad,
     "Placeholder": _placeholder,
+    "Relu": _of_each("Relu"),
     "Reshape": _reshape,
     "ResizeBilinear": _resize_bilinear,
-    "Sigmoid": _sigmoid,
+    "Sigmoid": _of_each("Sigmoid"),
     "SparseToDense": _sparse_to_dense,
     "SplitV": _split,
     "Transpose": _transpose,

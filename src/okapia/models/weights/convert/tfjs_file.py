@@ -4,6 +4,7 @@ import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 import numpy as np
@@ -30,15 +31,24 @@ class Attribute(_Part):
     f: float = 0.0
     b: bool = False
     integers: tuple[int, ...] = Field((), validation_alias=AliasPath("list", "i"))
+    strings: tuple[str, ...] = Field((), validation_alias=AliasPath("list", "s"))
     dimensions: tuple[dict[str, int], ...] = Field((), validation_alias=AliasPath("shape", "dim"))
 
     @property
     def text(self) -> str:
-        return base64.b64decode(self.s).decode()
+        return _decoded(self.s)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(_decoded(string) for string in self.strings)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(dimension["size"] for dimension in self.dimensions)
+
+
+def _decoded(string: str) -> str:
+    return base64.b64decode(string).decode()
 
 
 class Node(_Part):
@@ -112,6 +122,19 @@ class GraphModel:
 
     nodes: Mapping[str, Node]
     weights: Mapping[str, Array]
+
+
+def read_members(members: Mapping[str, bytes]) -> GraphModel:
+    """Parse the one `.json` file among the members of an archive, with the weights beside it.
+
+    Raises:
+        ModelDamaged: there is no such file or more than one; and as `read_graph_model`.
+    """
+    files = {PurePosixPath(path).name: data for path, data in members.items()}
+    documents = [name for name in files if name.endswith(".json")]
+    if len(documents) != 1:
+        raise ModelDamaged(f"expected one .json file, got {', '.join(sorted(files))}")
+    return read_graph_model(files.pop(documents[0]), files)
 
 
 def read_graph_model(document: bytes, shards: Mapping[str, bytes]) -> GraphModel:
