@@ -158,7 +158,7 @@ def test_cut_off_rotated_and_cmyk_pictures_are_answered_and_a_pdf_is_a_failure(
 
 
 def test_health_info_and_docs_are_those_that_speciesnets_clients_look_for(url: str) -> None:
-    health = httpx.get(f"{url}/health", timeout=60)
+    health = httpx.get(f"{url}/compat/speciesnet/health", timeout=60)
     info = httpx.get(f"{url}/info", timeout=60).json()
 
     assert (health.status_code, health.text) == (200, "ok")

@@ -75,7 +75,7 @@ def _add_profiles(router: APIRouter, context: Context) -> None:
     @needs(Scope.DETECT, Bucket.INFERENCE)
     async def detect_faces(request: Request) -> Response:
         """Find faces, whoever they belong to, with the models of the profile `faces`."""
-        choice = models.choice(FACES)
+        choice = models.choice(FACES).alone  # nobody asks for genders here
         return await _answer(context, request, choice, "detect", default=MIN_FACE_CONFIDENCE)
 
 

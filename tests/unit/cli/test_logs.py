@@ -56,7 +56,7 @@ def test_a_key_is_in_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info")
 
     structlog.get_logger("okapia").warning("refused", headers=[(b"authorization", KEY.encode())])
-    logging.getLogger("uvicorn.access").info('"%s %s" %d', "GET", f"/v1/usage?key={KEY}", 401)
+    logging.getLogger("uvicorn.error").info('"%s %s" %d', "GET", f"/v1/usage?key={KEY}", 401)
     logging.getLogger("httpx").info("GET https://a.example/?api_key=hunter2")
 
     logged = json.dumps(lines(capsys))

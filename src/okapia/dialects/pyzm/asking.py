@@ -88,16 +88,14 @@ class Asked:
         absent = InvalidRequest(f"no model loaded for type={self.kind} name={self.name!r}")
         if self.kind not in _PROFILES:
             raise absent
-        if not self.name:
-            return models.choice(_PROFILES[self.kind])
         try:
-            choice = models.named(self.name)
+            choice = models.named(self.name or _PROFILES[self.kind])
             is_meant = models.finds_faces(choice) == (self.kind == FACE)
         except UnknownModel:
             raise absent from None
         if not is_meant:
             raise absent
-        return choice
+        return choice.alone if self.kind == FACE else choice  # genders are not in these answers
 
 
 async def name_and_password(request: Request, *, max_s: float) -> tuple[str, str]:
