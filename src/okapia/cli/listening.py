@@ -88,8 +88,7 @@ def make_server(app: FastAPI, *, tls: Tls | None, settings: Settings) -> uvicorn
     proxies = [_proxy(address) for address in settings.trusted_proxies]
     config = uvicorn.Config(
         app,
-        log_config=None,  # as all libraries log
-        log_level=settings.log_level,
+        log_config=None,  # as all libraries log, and at their level
         access_log=False,
         server_header=False,
         ws="none",

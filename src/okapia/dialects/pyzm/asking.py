@@ -88,14 +88,17 @@ class Asked:
         absent = InvalidRequest(f"no model loaded for type={self.kind} name={self.name!r}")
         if self.kind not in _PROFILES:
             raise absent
-        try:
-            choice = models.named(self.name or _PROFILES[self.kind])
-            is_meant = models.finds_faces(choice) == (self.kind == FACE)
-        except UnknownModel:
-            raise absent from None
-        if not is_meant:
+        choice = self._named(models) if self.name else models.choice(_PROFILES[self.kind])
+        if choice is None:
             raise absent
         return choice.alone if self.kind == FACE else choice  # genders are not in these answers
+
+    def _named(self, models: Models) -> ModelChoice | None:
+        try:
+            choice = models.named(self.name)
+            return choice if models.finds_faces(choice) == (self.kind == FACE) else None
+        except UnknownModel:
+            return None
 
 
 async def name_and_password(request: Request, *, max_s: float) -> tuple[str, str]:
