@@ -4,12 +4,14 @@ Every dialect is served where its programs expect it, and whole once more under 
 else is. What several dialects want is decided in the table `CONTESTED`; what is not in it stops the start.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from okapia.dialects.base import Dialect
 from okapia.domain.errors import InvalidSettings
@@ -86,6 +88,30 @@ class Paths:
     forks: dict[Key, str]
 
 
+class Whole(BaseRoute):
+    """Routes whose path has no parameter, found in one step: the search took a tenth of a gateway's call.
+
+    Each is among the application's routes as well, for the document and for methods that it has not.
+    """
+
+    def __init__(self) -> None:
+        self._routes: dict[Key, APIRoute] = {}
+
+    def learn(self, routes: Iterable[BaseRoute]) -> None:
+        """Add those of the routes that have no parameter."""
+        for route in routes:
+            if isinstance(route, APIRoute) and not route.param_convertors:
+                self._routes |= {(method, route.path): route for method in route.methods or ()}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        route = self._routes.get((scope.get("method", ""), scope["path"]))
+        return (Match.NONE, {}) if route is None else route.matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route: APIRoute = scope["route"]
+        await route.handle(scope, receive, send)
+
+
 def serve(app: FastAPI, routers: Sequence[tuple[Dialect, APIRouter]], *, health: str) -> Paths:
     """Put the dialects' routes into the application.
 
@@ -100,10 +126,14 @@ def serve(app: FastAPI, routers: Sequence[tuple[Dialect, APIRouter]], *, health:
     wanted = _wanted(routers)
     chosen = {"/health": health}
     claims = {key: claims[_owner(key, list(claims), chosen)] for key, claims in wanted.items()}
+    whole = Whole()
+    app.router.routes.append(whole)
     for dialect, router in routers:
         for prefix in ("", *dialect.also_under):
             kept = [route for route in router.routes if _is_owned(route, prefix, dialect.name, claims)]
             app.include_router(APIRouter(routes=kept), prefix=prefix, include_in_schema=not prefix)
+            if not prefix:
+                whole.learn(kept)
     for dialect, router in routers:
         for prefix in ("", *dialect.also_under):
             app.include_router(router, prefix=f"{COMPAT}/{dialect.name}{prefix}", include_in_schema=False)
