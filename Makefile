@@ -2,7 +2,8 @@
 
 PYTHON ?=
 VENV ?= .venv
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Tests wait for processes and disks as much as they compute.
+PYTEST_ARGS ?= -n 3 --dist loadfile
 SERVE_ARGS ?=
 
 BIN := $(VENV)/bin

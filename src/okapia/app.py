@@ -5,6 +5,7 @@ Only this file knows everything.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,7 +34,11 @@ from okapia.pipeline.scheduler import Scheduler
 from okapia.service import Models, Service, Species
 from okapia.service.desk import Desk, DeskOptions
 from okapia.service.keeping import KeepingOptions
+from okapia.service.kits import KitRules, Manner
+from okapia.service.remembered import Remembered
 from okapia.settings import Settings
+from okapia.storage.answer_cache import AnswerCache
+from okapia.storage.roots import SourceRoots
 from okapia.vision.budget import MOST_BYTES_PER_PIXEL, ORDINARY_BYTES, DecodeBudget
 from okapia.vision.decode import DecodePolicy, Scaling, Truncated
 from okapia.vision.header import FORMATS
@@ -41,6 +46,9 @@ from okapia.web.context import Context, Limits, refuse_source
 from okapia.web.junction import Junction
 from okapia.web.middleware import install
 from okapia.web.openapi import Application
+
+ANSWERS = "answers.cache"
+"""File of the home in which pictures are known again."""
 
 _GPU_WORKERS_PER_CORE = 4
 _EVICTION_INTERVAL_S = 30
@@ -94,7 +102,7 @@ def build_registry(settings: Settings, load: Load) -> Registry:
     cache = settings.home / "compiled"
     return Registry(
         Catalog(ModelStore(settings.models_dir)),
-        runtime=Runtime(engine_choice(settings), load=load, cores=usable_cores(), cache=cache),
+        runtime=Runtime(engine_choice(settings), load=load, cores=_cores(settings), cache=cache),
         canvases=settings.canvases,
         idle_s=settings.model_idle_s,
     )
@@ -119,13 +127,24 @@ def build_service(settings: Settings, *, formats: tuple[str, ...] = FORMATS) -> 
         scheduler=Scheduler(workers=workers, depth=settings.queue_depth, load=load),
         policy=policy,
         deadline_s=settings.deadline_s,
+        remembered=_remembered(settings),
     )
+
+
+def _remembered(settings: Settings) -> Remembered:
+    if settings.cache_bytes == 0:
+        return Remembered(None)
+    return Remembered(AnswerCache(settings.home / ANSWERS, max_bytes=settings.cache_bytes))
 
 
 def _workers(settings: Settings, device: Device) -> int:
     """Pictures side by side: one a core on a CPU; more on a GPU, so that batches gather."""
     per_core = _GPU_WORKERS_PER_CORE if device.is_gpu else 1
-    return settings.workers or usable_cores() * per_core
+    return settings.workers or _cores(settings) * per_core
+
+
+def _cores(settings: Settings) -> int:
+    return settings.cores or usable_cores()
 
 
 def desk_options(settings: Settings) -> DeskOptions:
@@ -147,6 +166,22 @@ def desk_options(settings: Settings) -> DeskOptions:
         private_webhooks=settings.private_webhooks,
         token_life=timedelta(days=settings.token_days),
         keeping=_keeping(settings),
+        roots=SourceRoots(settings.source_roots),
+        max_file_bytes=settings.max_file_bytes,
+        batch_workers=settings.batch_workers,
+        batch_retention=timedelta(days=settings.batch_days),
+        kits=kit_rules(settings),
+    )
+
+
+def kit_rules(settings: Settings) -> KitRules:
+    """Say what workers elsewhere have to have to answer as this process does."""
+    ranges = {"geofence": settings.geofence, "species_list": settings.species_list}
+    return KitRules(
+        Catalog(ModelStore(settings.models_dir)),
+        Manner(**settings.model_dump(include={field.name for field in fields(Manner)})),
+        {name: path for name, path in ranges.items() if path is not None},
+        shares_files=bool(settings.blobs),
     )
 
 

@@ -52,8 +52,11 @@ class Settings(BaseSettings):
         limits: where calls a minute are counted: `memory://`, or `redis://HOST` for several processes.
         plans: tables `plans.NAME` with `included`, `grace`, `grace_days`, `has_ocr` and `rates`.
         retention_days: days that answers are kept for.
+        cache_bytes: that answers may take by which pictures are known again; 0 keeps none.
         blobs: where uploads of jobs are kept: `s3://BUCKET/PREFIX` and the like; empty: a folder in `home`.
         job_workers: jobs that are worked on side by side.
+        batch_workers: tasks of batches worked on at a time; 0 leaves them to `okapia worker`.
+        batch_days: days for which a batch that has ended is kept, with its files.
         private_webhooks: whether webhooks may go to addresses of one's own machine and network.
         model_aliases: names by which models (ids joined by `+`) are reported in `model_id`.
         dialects_off: names of contracts (`okapia dialects`) that are not served.
@@ -95,6 +98,7 @@ class Settings(BaseSettings):
         max_filter_batch_bytes: of a `batch-filter` request, where it is less than that.
         max_job_bytes: of a job's picture.
         max_body_s: seconds in which the body of a request has to arrive.
+        cores: of the CPU that are used; 0 means all that the process may.
         workers: pictures analysed side by side; 0 means one a core (four a core on a GPU).
         queue_depth: pictures that may wait before the server answers 503.
         deadline_s: seconds a picture may wait in the queue.
@@ -116,8 +120,11 @@ class Settings(BaseSettings):
     limits: str = "memory://"
     plans: dict[str, dict[str, object]] = Field(default_factory=dict)
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    cache_bytes: Annotated[int, Field(ge=0)] = 1_000 * MB
     blobs: str = ""
     job_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    batch_workers: Annotated[int, Field(ge=0, le=64)] = 2
+    batch_days: Annotated[int, Field(ge=1, le=3650)] = 180
     private_webhooks: bool = False
     model_aliases: dict[str, str] = Field(default_factory=dict)
     dialects_off: tuple[str, ...] = ()
@@ -165,6 +172,7 @@ class Settings(BaseSettings):
     max_body_s: Annotated[float, Field(gt=0)] = 60.0
     max_file_bytes: Annotated[int, Field(gt=0)] = 200 * MB
 
+    cores: Annotated[int, Field(ge=0, le=1024)] = 0
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     queue_depth: Annotated[int, Field(ge=1)] = 64
     deadline_s: Annotated[float, Field(gt=0)] = 60.0

@@ -65,6 +65,7 @@ def trials(
     return tried
 
 
+@pytest.mark.slow
 def test_megadetector_lite_passes_once_its_last_layers_keep_their_precision(
     shared_data: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -77,6 +78,7 @@ def test_megadetector_lite_passes_once_its_last_layers_keep_their_precision(
     assert tried[-1].n_bytes < 7_000_000
 
 
+@pytest.mark.slow
 def test_nanodet_loses_boxes_in_8_bits_and_is_refused(shared_data: Path, tmp_path: Path) -> None:
     card = builtin_cards()["nanodet-coco"]
 

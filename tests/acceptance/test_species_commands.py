@@ -113,7 +113,7 @@ def test_a_country_turns_a_species_into_its_family(shared_data: Path, tmp_path: 
 def test_a_run_that_is_stopped_goes_on_where_it_was(samples: Path, tmp_path: Path) -> None:
     pictures, output = tmp_path / "pictures", tmp_path / "p.json"
     pictures.mkdir()
-    for number in range(200):
+    for number in range(80):
         (pictures / f"{number:03}.png").symlink_to(samples / "cat.png")
     command = ["speciesnet", "run", "--folders", str(pictures), "--predictions-json", str(output)]
     with subprocess.Popen(
@@ -135,10 +135,10 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(samples: Path, tmp_path: Pat
 
     assert process.returncode == 2
     assert "error[stopped]" in complaint
-    assert 1 <= n_kept < 200
+    assert 1 <= n_kept < 80
     summary = json.loads(result.stdout)
-    assert (summary["images"], summary["kept"]) == (200, n_kept)
-    assert len(rows(output)) == 200
+    assert (summary["images"], summary["kept"]) == (80, n_kept)
+    assert len(rows(output)) == 80
 
 
 def test_taxa_are_found_and_their_ranges_asked(fresh: Mapping[str, str]) -> None:

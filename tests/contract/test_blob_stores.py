@@ -50,6 +50,13 @@ def test_what_is_put_is_read_back(blobs: BlobStore, chunks: list[bytes]) -> None
 
     assert n_bytes == sum(map(len, chunks)) == blobs.size(KEY)
     assert blobs.read(KEY, max_bytes=n_bytes) == b"".join(chunks)
+    assert b"".join(blobs.chunks(KEY)) == b"".join(chunks)
+
+
+def test_a_large_blob_comes_in_pieces(blobs: BlobStore) -> None:
+    blobs.put(KEY, [bytes(MB)] * 12, max_bytes=12 * MB)
+
+    assert max(map(len, blobs.chunks(KEY))) < 3 * MB
 
 
 def test_a_second_put_replaces_the_first(blobs: BlobStore) -> None:
@@ -64,6 +71,8 @@ def test_what_was_never_put_is_missing(blobs: BlobStore) -> None:
     assert blobs.size(KEY) is None
     with pytest.raises(BlobMissing, match="none"):
         blobs.read(KEY, max_bytes=100)
+    with pytest.raises(BlobMissing, match="none"):
+        list(blobs.chunks(KEY))
 
 
 def test_what_is_deleted_is_gone_and_may_be_deleted_again(blobs: BlobStore) -> None:
@@ -120,6 +129,8 @@ def test_names_that_are_no_keys_are_refused_everywhere(blobs: BlobStore, name: s
         lambda: blobs.size(name),
         lambda: blobs.delete(name),
         lambda: blobs.upload_url(name, content_type="image/jpeg", expires_in_s=60),
+        lambda: blobs.download_url(name, expires_in_s=60, filename="lynx.jpg"),
+        lambda: list(blobs.chunks(name)),
         lambda: list(blobs.keys(name or "/")),
     ]
 
@@ -158,14 +169,36 @@ def test_puts_of_one_key_at_once_leave_one_of_them_whole(blobs: BlobStore) -> No
     assert len(set(found)) == 1
 
 
-def test_only_the_folder_and_a_sas_token_cannot_sign_uploads(
+def test_only_the_folder_and_a_sas_token_cannot_sign(
     blobs: BlobStore, request: pytest.FixtureRequest
 ) -> None:
     kind = request.node.callspec.params["blobs"]
 
     signed = blobs.upload_url(KEY, content_type="image/jpeg", expires_in_s=60)
+    url = blobs.download_url(KEY, expires_in_s=60, filename="lynx.jpg")
 
-    assert (signed is None) == (kind in {"folder", "azure-sas"})
+    assert (signed is None) == (url is None) == (kind in {"folder", "azure-sas"})
+
+
+def test_a_signed_download_needs_no_credentials_and_is_for_its_key_only(signing_blobs: CloudBlobs) -> None:
+    signing_blobs.put(KEY, [b"lynx"], max_bytes=100)
+    signing_blobs.put(KEY.replace("lynx", "wolf"), [b"wolf"], max_bytes=100)
+    url = signing_blobs.download_url(KEY, expires_in_s=60, filename="lynx.jpg")
+    assert url is not None
+
+    assert httpx.get(url).content == b"lynx"
+    assert httpx.get(url.replace("lynx.", "wolf.")).status_code == 403
+    assert httpx.put(url, content=b"fox").is_error
+
+
+def test_a_signed_download_ends(signing_blobs: CloudBlobs) -> None:
+    signing_blobs.put(KEY, [b"lynx"], max_bytes=100)
+    url = signing_blobs.download_url(KEY, expires_in_s=1, filename="lynx.jpg")
+    assert url is not None
+
+    time.sleep(1.5)  # the server's clock; it counts whole seconds
+
+    assert httpx.get(url).is_client_error
 
 
 def test_a_signed_upload_needs_no_credentials_and_keeps_its_content_type(signing_blobs: CloudBlobs) -> None:

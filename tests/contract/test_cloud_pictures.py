@@ -39,7 +39,7 @@ def filled(place: Place, monkeypatch: pytest.MonkeyPatch) -> CloudAddress:
 def test_all_pictures_are_found_in_order_with_what_tells_a_changed_one(
     place: Place, filled: CloudAddress
 ) -> None:
-    source = CloudSource(open_pictures(filled, secret_of(place)), max_bytes=100)
+    source = CloudSource(lambda: open_pictures(filled, secret_of(place)), max_bytes=100)
 
     items = list(source.items())
 
@@ -50,14 +50,14 @@ def test_all_pictures_are_found_in_order_with_what_tells_a_changed_one(
 
 
 def test_a_blob_that_is_gone_is_missing(place: Place, filled: CloudAddress) -> None:
-    source = CloudSource(open_pictures(filled, secret_of(place)), max_bytes=100)
+    source = CloudSource(lambda: open_pictures(filled, secret_of(place)), max_bytes=100)
 
     with pytest.raises(MissingPicture):
         source.read(Item("cam-1/gone.jpg"))
 
 
 def test_a_blob_that_is_too_large_is_its_own_fault(place: Place, filled: CloudAddress) -> None:
-    source = CloudSource(open_pictures(filled, secret_of(place)), max_bytes=5)
+    source = CloudSource(lambda: open_pictures(filled, secret_of(place)), max_bytes=5)
 
     with pytest.raises(UnreadableFile, match="at most 5 bytes"):
         source.read(Item("cam-1/fox.jpg"))
@@ -67,7 +67,7 @@ def test_wrong_and_expired_credentials_are_asked_for_anew_and_not_repeated(
     place: Place, filled: CloudAddress
 ) -> None:
     wrong = secret_of(place, is_right=False)
-    source = CloudSource(open_pictures(filled, wrong), max_bytes=100)
+    source = CloudSource(lambda: open_pictures(filled, wrong), max_bytes=100)
 
     with pytest.raises(CredentialsNeeded) as listed:
         list(source.items())
@@ -80,7 +80,8 @@ def test_wrong_and_expired_credentials_are_asked_for_anew_and_not_repeated(
 
 def test_a_cloud_that_does_not_answer_is_no_pictures_fault() -> None:
     address = CloudAddress.parse("s3://pictures?endpoint=http://127.0.0.1:9")
-    source = CloudSource(open_pictures(address, AccessKey("lynx", "serval"), patience_s=0.5), max_bytes=100)
+    pictures = open_pictures(address, AccessKey("lynx", "serval"), patience_s=0.5)
+    source = CloudSource(lambda: pictures, max_bytes=100)
 
     with pytest.raises(SourceGone):
         list(source.items())

@@ -33,11 +33,12 @@ def start(*routers: Served, health: str = "pyzm") -> tuple[Paths, TestClient]:
 def test_the_dialects_of_this_version() -> None:
     names = [dialect.name for dialect in discover()]
 
-    ours = ["keys", "models", "operations", "species", "webhooks"]
+    ours = ["batches", "keys", "models", "operations", "species", "webhooks"]
     assert sorted({*names} - {*ours}) == [
         "animaldetect",
         "atlas",
         "deepstack",
+        "microsoft_batch",
         "microsoft_detect",
         "mlapi",
         "pyzm",

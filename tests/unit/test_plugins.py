@@ -73,7 +73,7 @@ def test_a_format_of_another_package_is_had_by_its_name(install: Install) -> Non
 
 
 def test_a_format_that_nobody_has_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(InvalidRequest, match="expected a format of megadetector, speciesnet, got 'zebra'"):
+    with pytest.raises(InvalidRequest, match="expected a format of csv, jsonl, megadetector, parquet, speciesnet, got 'zebra'"):
         format_named("zebra")
 
 

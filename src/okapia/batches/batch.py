@@ -1,6 +1,6 @@
 """Many pictures under one request: what a batch is, what it is worked off in, and which way it may go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -118,6 +118,8 @@ class Batch:
     Attributes:
         request: what was asked, without any secret.
         sealed_secret: what opens the source, until the batch ends; None when the server's own identity does.
+        worked_by: name of the only worker that may do its tasks; empty when any may.
+        outputs: the files that were made of its answers, as they were recorded.
         images: how many pictures were found; None while that is being found out.
         message: why it stands where it stands, for people.
     """
@@ -130,6 +132,8 @@ class Batch:
     key_id: str | None = None
     priority: int = 0
     sealed_secret: bytes | None = field(default=None, repr=False)
+    worked_by: str = ""
+    outputs: Sequence[Mapping[str, object]] = ()
     images: int | None = None
     message: str = ""
     finished_at: datetime | None = None

@@ -1,5 +1,7 @@
 """The money of a batch: held when its pictures are known, settled when it ends, however it ends."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 from sqlalchemy import Connection
 
 from okapia.accounts.ledger import Hold, Ledger
@@ -11,11 +13,16 @@ BATCHES_INSTANCE = "batches"
 """In whose name batches' credits are held: no process's, for they stay held when one dies."""
 
 
+Tell = Callable[[Connection, Batch], None]
+"""Called with a batch as it ended, in the transaction that ends it."""
+
+
 class BatchClosing:
     """Ends batches, and settles what they cost with that: a credit for each picture that has an answer."""
 
-    def __init__(self, *, store: BatchStore, ledger: BatchLedger, credit: Ledger) -> None:
+    def __init__(self, *, store: BatchStore, ledger: BatchLedger, credit: Ledger, tell: Tell) -> None:
         """Book with a credit ledger of the instance `BATCHES_INSTANCE`."""
+        self._tell = tell
         self._store = store
         self._ledger = ledger
         self._credit = credit
@@ -35,9 +42,11 @@ class BatchClosing:
             )
         return batch
 
-    def commit_merge(self, connection: Connection, lease: Lease) -> Batch:
+    def commit_merge(
+        self, connection: Connection, lease: Lease, outputs: Sequence[Mapping[str, object]]
+    ) -> Batch:
         """End a batch whose outputs are made; raises what `BatchLedger.commit_merge` does."""
-        return self._settled(connection, self._ledger.commit_merge(connection, lease))
+        return self._settled(connection, self._ledger.commit_merge(connection, lease, outputs))
 
     def end(self, connection: Connection, batch_id: str, to: State, *, message: str = "") -> Batch | None:
         """Cancel or fail a batch; what is under way counts no more. None when it has ended already."""
@@ -49,6 +58,7 @@ class BatchClosing:
             hold = Hold(batch.user_id, _reference(batch), images=batch.images, is_paid=False)
             answered = self._ledger.progress(connection, batch.id).counts.answered
             self._credit.close(connection, hold, done=answered)
+        self._tell(connection, batch)
         return batch
 
 

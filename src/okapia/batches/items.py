@@ -2,16 +2,15 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
 _LEVEL = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One picture that was listed.
+class Item(NamedTuple):
+    """One picture that was listed; there are millions of them, and a tuple takes a third of the time.
 
     Attributes:
         name: path below the source's root, or the URL; what the picture is called in the results.
@@ -19,6 +18,7 @@ class Item:
         n_bytes: when the source told.
         version: what changes when the picture does: nanoseconds of its mtime, or the store's ETag.
         problem: why what was found there cannot be looked at; it fails, and is not left out in silence.
+        sealed: the part of the URL that may be a secret, encrypted under a key of the batch's own.
     """
 
     name: str
@@ -26,11 +26,12 @@ class Item:
     n_bytes: int | None = None
     version: str | None = None
     problem: str | None = None
+    sealed: str | None = None
 
 
 def pack(items: Sequence[Item]) -> bytes:
     """Write pictures into a few bytes each."""
-    rows = [[_text(item.name), item.meta, item.n_bytes, item.version, item.problem] for item in items]
+    rows = [(_text(item.name), *item[1:]) for item in items]
     return zlib.compress(orjson.dumps(rows), _LEVEL)
 
 

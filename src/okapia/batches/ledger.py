@@ -5,8 +5,8 @@ then commits. The commit is one transaction that records the file and counts the
 when the lease has gone to somebody else. So every shard counts once, however many workers had it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
@@ -23,7 +23,7 @@ from okapia.batches.batch import (
     Verdict,
 )
 from okapia.batches.items import Item, pack
-from okapia.batches.rows import advance, counts_of, file_of, held, move
+from okapia.batches.rows import AT_ONCE, advance, counts_of, file_of, held, move
 from okapia.database.tables import batch_tasks as tasks
 from okapia.database.tables import batches
 from okapia.domain.clock import Clock, utc_now
@@ -31,21 +31,28 @@ from okapia.domain.clock import Clock, utc_now
 LEASE = timedelta(seconds=60)
 """Silence after which a task is given to somebody else; workers renew theirs three times as often."""
 
+_ROWS_AT_ONCE = 16
+
 _NO_VALUES: Mapping[str, object] = {}
 
 
 class BatchLedger:
     """The tasks of all batches, worked off by processes that share the database."""
 
-    def __init__(self, *, instance_id: str, clock: Clock = utc_now) -> None:
+    def __init__(self, *, instance_id: str, lease: timedelta = LEASE, clock: Clock = utc_now) -> None:
         """Lease tasks as the process `instance_id` (`okapia.database.instances`)."""
+        self.lease = lease
         self._instance_id = instance_id
         self._clock = clock
 
-    def claim(self, connection: Connection) -> Lease | None:
-        """Take the task whose turn it is; None when none is free. Urgent batches first, then older ones."""
+    def claim(self, connection: Connection, *, worker: str = "") -> Lease | None:
+        """Take the task whose turn it is; None when none is free. Urgent batches first, then older ones.
+
+        Args:
+            worker: whose batches are meant (`Batch.worked_by`); empty for those that are anybody's.
+        """
         active = select(batches.c.id, batches.c.user_id).where(
-            batches.c.state.in_([state.value for state in WORKED_ON])
+            batches.c.state.in_([state.value for state in WORKED_ON]), batches.c.worked_by == worker
         )
         for batch in connection.execute(active.order_by(batches.c.priority, batches.c.created_at)):
             taken = self._take(connection, batch.id)
@@ -54,17 +61,18 @@ class BatchLedger:
         return None
 
     def renew(self, connection: Connection, lease: Lease) -> bool:
-        """Keep a task for another `LEASE`; False when it is somebody else's now, or its batch canceled."""
+        """Keep a task for another `lease`; False when it is somebody else's now, or its batch canceled."""
         is_canceled = select(batches.c.id).where(
             batches.c.id == lease.batch_id, batches.c.state == State.CANCELED.value
         )
         kept = update(tasks).where(_is_held(lease), ~is_canceled.exists())
-        return connection.execute(kept.values(free_at=self._clock() + LEASE)).rowcount == 1
+        return connection.execute(kept.values(free_at=self._clock() + self.lease)).rowcount == 1
 
     def give_back(self, connection: Connection, lease: Lease, *, pause: timedelta = timedelta()) -> None:
         """Let a task be begun again after a pause; nothing when it is this worker's no more."""
         freed = update(tasks).where(_is_held(lease))
-        connection.execute(freed.values(free_at=self._clock() + pause, instance_id=None))
+        free_at = self._clock() + pause if pause else AT_ONCE
+        connection.execute(freed.values(free_at=free_at, instance_id=None))
 
     def add_shards(
         self, connection: Connection, lease: Lease, shards: Iterable[Sequence[Item]], *, first: int
@@ -98,7 +106,7 @@ class BatchLedger:
         self._finish(connection, lease)
         mine = (tasks.c.batch_id == lease.batch_id, tasks.c.kind == Kind.SHARD.value)
         images = connection.execute(select(func.coalesce(func.sum(tasks.c.images), 0)).where(*mine))
-        connection.execute(update(tasks).where(*mine).values(free_at=self._clock()))
+        connection.execute(update(tasks).where(*mine).values(free_at=AT_ONCE))
         connection.execute(
             update(batches).where(batches.c.id == lease.batch_id).values(images=images.scalar_one())
         )
@@ -118,14 +126,16 @@ class BatchLedger:
         self._finish(connection, lease, {**values, **kept})
         return self._go_on(connection, lease)
 
-    def commit_merge(self, connection: Connection, lease: Lease) -> Batch:
-        """End the batch; a cancellation that came first stands.
+    def commit_merge(
+        self, connection: Connection, lease: Lease, outputs: Sequence[Mapping[str, object]]
+    ) -> Batch:
+        """End the batch, whose outputs are made; a cancellation that came first stands.
 
         Raises:
             LeaseLost: the merge is somebody else's now, or the batch was canceled.
         """
         self._finish(connection, lease)
-        values = {"finished_at": self._clock(), "sealed_secret": None}
+        values = {"finished_at": self._clock(), "sealed_secret": None, "outputs": list(outputs)}
         ended = move(connection, State.COMPLETED, batches.c.id == lease.batch_id, values)
         if not ended:
             raise LeaseLost
@@ -134,7 +144,7 @@ class BatchLedger:
     def release(self, connection: Connection, instance_id: str) -> int:
         """Free what a dead process had leased, at once; gives how many tasks that were."""
         lost = update(tasks).where(tasks.c.instance_id == instance_id, tasks.c.finished_at.is_(None))
-        return connection.execute(lost.values(free_at=self._clock(), instance_id=None)).rowcount
+        return connection.execute(lost.values(free_at=AT_ONCE, instance_id=None)).rowcount
 
     def progress(self, connection: Connection, batch_id: str) -> Progress:
         """Add up the shards of a batch."""
@@ -146,14 +156,22 @@ class BatchLedger:
         row = connection.execute(select(*sums, *numbers).where(*mine)).one()
         return Progress(counts_of(row), row.shards, row.shards_done)
 
+    def listed(self, connection: Connection, batch_id: str) -> Iterator[bytes]:
+        """Give the pictures of each finished shard as they were listed, packed, in the order of `files`."""
+        rows = connection.execute(
+            select(tasks.c["items"]).where(*_finished_shards(batch_id)).order_by(tasks.c.number)
+        )
+        return (row.items for row in rows.yield_per(_ROWS_AT_ONCE))
+
+    def recent(self, connection: Connection, batch_id: str, *, since: datetime) -> int:
+        """Give how many pictures ended since then."""
+        mine = (tasks.c.batch_id == batch_id, tasks.c.kind == Kind.SHARD.value)
+        images = select(func.coalesce(func.sum(tasks.c.images), 0)).where(*mine, tasks.c.finished_at >= since)
+        return int(connection.execute(images).scalar_one())
+
     def files(self, connection: Connection, batch_id: str) -> list[tuple[ShardFile, Counts]]:
         """Give what the finished shards recorded, in the order of the listing."""
-        mine = (
-            tasks.c.batch_id == batch_id,
-            tasks.c.kind == Kind.SHARD.value,
-            tasks.c.finished_at.is_not(None),
-        )
-        rows = connection.execute(select(tasks).where(*mine).order_by(tasks.c.number))
+        rows = connection.execute(select(tasks).where(*_finished_shards(batch_id)).order_by(tasks.c.number))
         return [(file_of(row), counts_of(row)) for row in rows]
 
     def _take(self, connection: Connection, batch_id: str) -> Row[*tuple[object, ...]] | None:
@@ -167,7 +185,7 @@ class BatchLedger:
             .scalar_subquery()
         )
         leased = {
-            "free_at": now + LEASE,
+            "free_at": now + self.lease,
             "token": tasks.c.token + 1,
             "attempts": tasks.c.attempts + 1,
             "instance_id": self._instance_id,
@@ -194,7 +212,15 @@ class BatchLedger:
         batch = held(connection, lease.batch_id)
         if batch is None or batch.state.is_final:
             raise LeaseLost  # what a batch cost was settled when it ended
-        return advance(connection, batch, now=self._clock()) if batch.state in WORKED_ON else batch
+        return advance(connection, batch) if batch.state in WORKED_ON else batch
+
+
+def _finished_shards(batch_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        tasks.c.batch_id == batch_id,
+        tasks.c.kind == Kind.SHARD.value,
+        tasks.c.finished_at.is_not(None),
+    )
 
 
 def _is_held(lease: Lease) -> ColumnElement[bool]:

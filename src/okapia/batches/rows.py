@@ -1,7 +1,7 @@
 """Batches as rows of their tables, and the one statement that moves a batch from state to state."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
@@ -11,6 +11,9 @@ from okapia.database.tables import batch_tasks as tasks
 from okapia.database.tables import batches
 
 _NOTHING = pack([])
+
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a task may be taken that nobody has: before any time that a clock may go back to."""
 
 AnyRow = Row[*tuple[object, ...]]
 
@@ -26,10 +29,11 @@ def add(connection: Connection, batch: Batch) -> None:
         "request": dict(batch.request),
         "priority": batch.priority,
         "sealed_secret": batch.sealed_secret,
+        "worked_by": batch.worked_by,
         "created_at": batch.created_at,
     }
     connection.execute(insert(batches).values(row))
-    _add_task(connection, batch.id, Kind.LIST, free_at=batch.created_at)
+    _add_task(connection, batch.id, Kind.LIST)
 
 
 def move(
@@ -47,11 +51,11 @@ def held(connection: Connection, batch_id: str) -> Batch | None:
     return batch_of(row) if row is not None else None
 
 
-def advance(connection: Connection, batch: Batch, *, now: datetime) -> Batch:
+def advance(connection: Connection, batch: Batch) -> Batch:
     """Bring a batch to the state that its tasks are in, in the transaction that holds it and changed them."""
     to = _due(connection, batch.id)
     if to is None:
-        _add_task(connection, batch.id, Kind.MERGE, free_at=now)
+        _add_task(connection, batch.id, Kind.MERGE)
         to = State.MERGING
     moved = move(connection, to, batches.c.id == batch.id, {"message": ""})
     return moved[0] if moved else batch
@@ -68,6 +72,8 @@ def batch_of(row: AnyRow) -> Batch:
         key_id=row.key_id,
         priority=row.priority,
         sealed_secret=row.sealed_secret,
+        worked_by=row.worked_by,
+        outputs=row.outputs or (),
         images=row.images,
         message=row.message,
         finished_at=row.finished_at,
@@ -94,6 +100,6 @@ def _due(connection: Connection, batch_id: str) -> State | None:
     return None
 
 
-def _add_task(connection: Connection, batch_id: str, kind: Kind, *, free_at: datetime) -> None:
-    row = {"batch_id": batch_id, "kind": kind.value, "number": 0, "items": _NOTHING, "free_at": free_at}
+def _add_task(connection: Connection, batch_id: str, kind: Kind) -> None:
+    row = {"batch_id": batch_id, "kind": kind.value, "number": 0, "items": _NOTHING, "free_at": AT_ONCE}
     connection.execute(insert(tasks).values(row))

@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import PurePosixPath
 
 from okapia.batches.items import Item
 from okapia.domain.errors import InvalidRequest
@@ -18,7 +17,8 @@ class Selection:
 
     Attributes:
         prefix: of the name, case counts.
-        suffixes: of the name, in lower case; what has another is not a picture of this batch.
+        suffixes: of the name, in lower case; what has another is not a picture of this batch. Clips are
+            wanted where `okapia.domain.clips.VIDEO_SUFFIXES` are among them.
         first_n: of what is left, in the order of the listing; more than there are is fine.
         sample_n: of what is left then, at random; more than there are is refused.
         most: pictures that a batch may have; None for any number.
@@ -46,7 +46,7 @@ class Selection:
         if not item.name.startswith(self.prefix):
             return False
         # What could not be looked into has no suffix to be judged by, and is not left out in silence.
-        return item.problem is not None or PurePosixPath(item.name).suffix.lower() in self.suffixes
+        return item.problem is not None or item.name.lower().endswith(self.suffixes)
 
     def _sample(self, items: Iterator[Item], size: int) -> list[Item]:
         """Draw without replacement, each picture with the same chance (Vitter's algorithm R)."""

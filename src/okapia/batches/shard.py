@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from okapia.batches.batch import Counts
@@ -96,11 +96,11 @@ def work_off(items: Sequence[Item], source: Source, analyse: Analyse) -> ShardRe
     pictures = (
         Picture(item.name, partial(_read, source, item, place, hashes)) for place, item in enumerate(items)
     )
-    results = list(_checked(analyse(pictures)))
-    rows = [
-        ShardRow(result, verdict_of(result).value, item.meta, hashes.get(place))
-        for place, (item, result) in enumerate(zip(items, results, strict=True))
+    results = [
+        replace(result, meta=item.meta, sha256=hashes.get(place))
+        for place, (item, result) in enumerate(zip(items, _checked(analyse(pictures)), strict=True))
     ]
+    rows = [ShardRow(result, verdict_of(result).value) for result in results]
     return ShardResult(encode(rows), count(map(verdict_of, results)))
 
 

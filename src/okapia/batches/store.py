@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from okapia.batches.batch import Batch, State
-from okapia.batches.rows import add, advance, batch_of, held, move
+from okapia.batches.rows import AT_ONCE, add, advance, batch_of, held, move
+from okapia.database.tables import batch_tasks as tasks
 from okapia.database.tables import batches
 from okapia.domain.clock import Clock, utc_now
 
@@ -29,6 +30,11 @@ class BatchStore:
         row = connection.execute(mine).one_or_none()
         return batch_of(row) if row is not None else None
 
+    def find(self, connection: Connection, batch_id: str) -> Batch | None:
+        """Give a batch of whomever; for who shows a signed URL."""
+        row = connection.execute(select(batches).where(batches.c.id == batch_id)).one_or_none()
+        return batch_of(row) if row is not None else None
+
     def page(
         self, connection: Connection, user_id: str, *, before: Place | None = None, limit: int = 50
     ) -> list[Batch]:
@@ -39,6 +45,22 @@ class BatchStore:
         newest = mine.order_by(batches.c.created_at.desc(), batches.c.id.desc()).limit(limit)
         return [batch_of(row) for row in connection.execute(newest)]
 
+    def active(self, connection: Connection, user_id: str) -> int:
+        """Say how many of a user's batches have not ended."""
+        ended = [state.value for state in State if state.is_final]
+        mine = (batches.c.user_id == user_id, batches.c.state.not_in(ended))
+        return int(connection.execute(select(func.count()).select_from(batches).where(*mine)).scalar_one())
+
+    def ended_before(self, connection: Connection, moment: datetime) -> list[str]:
+        """Give the ids of batches, of whomever, that ended before then."""
+        ended = select(batches.c.id).where(batches.c.finished_at < moment)
+        return [row.id for row in connection.execute(ended)]
+
+    def forget(self, connection: Connection, batch_id: str) -> None:
+        """Delete a batch and its tasks; its files are the caller's."""
+        connection.execute(delete(tasks).where(tasks.c.batch_id == batch_id))
+        connection.execute(delete(batches).where(batches.c.id == batch_id))
+
     def halt(self, connection: Connection, batch_id: str, to: State, *, message: str = "") -> Batch | None:
         """Pause a batch: no task of it is begun, those under way are finished. None when it cannot be."""
         moved = move(connection, to, batches.c.id == batch_id, {"message": message})
@@ -47,7 +69,10 @@ class BatchStore:
     def resume(
         self, connection: Connection, batch_id: str, *, sealed_secret: bytes | None = None
     ) -> Batch | None:
-        """Go on with a halted batch, with another secret if one is given; None when it is not halted."""
+        """Go on with a halted batch, with another secret if one is given; None when it is not halted.
+
+        What stood in the way of its tasks counts no more.
+        """
         halted = (State.PAUSED, State.NEEDS_CREDENTIALS)
         batch = held(connection, batch_id)
         if batch is None or batch.state not in halted:
@@ -56,7 +81,11 @@ class BatchStore:
             connection.execute(
                 update(batches).where(batches.c.id == batch_id).values(sealed_secret=sealed_secret)
             )
-        return advance(connection, batch, now=self._clock())
+        is_open = (tasks.c.batch_id == batch_id, tasks.c.free_at.is_not(None))
+        connection.execute(
+            update(tasks).where(*is_open, tasks.c.instance_id.is_(None)).values(attempts=0, free_at=AT_ONCE)
+        )
+        return advance(connection, batch)
 
     def end(self, connection: Connection, batch_id: str, to: State, *, message: str = "") -> Batch | None:
         """Cancel or fail a batch, which forgets its secret; None when it has ended already."""

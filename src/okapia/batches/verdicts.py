@@ -5,7 +5,14 @@ from collections.abc import Iterable
 
 from okapia.batches.batch import Counts, Verdict
 from okapia.batches.source import MissingPicture
-from okapia.domain.errors import BadImage, EmptyImage, TooManyPixels, TruncatedImage, UnsupportedFormat
+from okapia.domain.errors import (
+    BadImage,
+    ClipTooLong,
+    EmptyImage,
+    TooManyPixels,
+    TruncatedImage,
+    UnsupportedFormat,
+)
 from okapia.domain.types import Failure, ImageResult
 
 _BY_CODE = {
@@ -14,6 +21,7 @@ _BY_CODE = {
     TruncatedImage.code: Verdict.UNDECODABLE,
     UnsupportedFormat.code: Verdict.UNSUPPORTED,
     TooManyPixels.code: Verdict.UNSUPPORTED,
+    ClipTooLong.code: Verdict.UNSUPPORTED,
     MissingPicture.code: Verdict.MISSING,
 }
 

@@ -14,9 +14,12 @@ def progress_bar(total: int, *, is_quiet: bool) -> Iterator[Callable[[], None]]:
     Args:
         is_quiet: show nothing, as on a pipe.
     """
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=is_quiet or not console.is_terminal) as progress:
+    if is_quiet or not console.is_terminal:
+        yield lambda: None  # a bar that nobody sees still adds its speed up with every picture
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=total, rate="")
 
         def advance() -> None:

@@ -9,16 +9,20 @@ from okapia import __version__
 from okapia.cli import (
     audit,
     backup,
+    batch,
     cameras,
     doctor,
     keys,
     models,
+    reproduce,
     run,
     samples,
     serve,
     species,
     speciesnet,
+    storage,
     users,
+    worker,
 )
 from okapia.cli import credits as credit_commands
 from okapia.domain.errors import OkapiaError
@@ -34,7 +38,9 @@ app = typer.Typer(
     help="The camera-trap image API that you run yourself.",
 )
 app.command()(run.run)
+app.command()(reproduce.reproduce)
 app.command()(serve.serve)
+app.command()(worker.worker)
 app.command()(doctor.doctor)
 app.command()(samples.samples)
 app.command()(cameras.cameras)
@@ -44,6 +50,8 @@ app.command()(backup.restore)
 app.add_typer(models.app, name="models", help="Get, list and check the networks.")
 app.add_typer(species.taxa, name="taxa")
 app.add_typer(species.geofence, name="geofence")
+app.add_typer(batch.app, name="batch")
+app.add_typer(storage.app, name="storage")
 app.add_typer(speciesnet.app, name="speciesnet")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")

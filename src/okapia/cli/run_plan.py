@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from okapia.domain.clips import VIDEO_SUFFIXES, FrameRule
 from okapia.domain.errors import InvalidRequest
 from okapia.domain.models import ModelChoice
 from okapia.domain.types import AnalysisOptions, People, Smooth
@@ -14,6 +15,7 @@ from okapia.pipeline.cameras import Cameras, parse_camera_rule
 from okapia.pipeline.deployments import Deployments, read_deployments
 from okapia.service import AUTO
 from okapia.settings import Settings
+from okapia.storage.folder import SUFFIXES, scan
 
 RESULTS_NAME = "okapia_results"
 
@@ -68,6 +70,8 @@ class Plan:
         options: without the place, which only the service can look up.
         keep_above: weakest box written, 0.01..0.99.
         render: folder for drawn copies, or None.
+        uses_cache: whether answers count that were given before, by finished runs or anywhere else.
+        cluster: address of the Ray cluster whose `actors` look at the pictures; None for this process.
     """
 
     settings: Settings
@@ -80,6 +84,14 @@ class Plan:
     species: SpeciesPlan
     render: Path | None
     people: People
+    uses_cache: bool
+    cluster: str | None = None
+    actors: int = 1
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """What the names of files end with that are looked at inside folders."""
+        return SUFFIXES | set(VIDEO_SUFFIXES) if self.options.frames else SUFFIXES
 
     @property
     def is_sequenced(self) -> bool:
@@ -103,6 +115,10 @@ class Plan:
         species: SpeciesPlan,
         render: Path | None,
         people: People,
+        uses_cache: bool,
+        frames: FrameRule | None,
+        cluster: str | None = None,
+        actors: int = 1,
     ) -> Self:
         """Check the options of the command.
 
@@ -115,6 +131,8 @@ class Plan:
                 "name a folder elsewhere",
                 param="render",
             )
+        if render is not None and cluster is not None:
+            raise InvalidRequest("--render goes without --cluster: actors draw no copies", param="render")
         result_format = format_named(file_format)
         choice = _choice(
             settings, profile=profile, detector=detector, classifier=classifier, classify=classify
@@ -125,14 +143,50 @@ class Plan:
             output=output or _default_output(paths, result_format),
             result_format=result_format,
             options=AnalysisOptions(
-                settings.threshold, classify, smooth=species.smooth, crops=result_format.crops
+                settings.threshold,
+                classify,
+                smooth=species.smooth,
+                crops=result_format.crops,
+                frames=frames,
             ),
             keep_above=min(keep_above, settings.threshold),
             choice=choice,
             species=species,
             render=render,
             people=people,
+            uses_cache=uses_cache,
+            cluster=cluster,
+            actors=actors,
         )
+
+
+def frame_rule(*, is_asked: bool, every: float | None) -> FrameRule | None:
+    """Give which frames of video files are looked at; None when none are.
+
+    Raises:
+        InvalidRequest: `every` is no number of seconds above 0.
+    """
+    if every is not None:
+        return FrameRule(every)
+    return FrameRule() if is_asked else None
+
+
+def only_plan(plans: list[Plan]) -> Plan:
+    """Give the plan of a command that goes on and on; raises `InvalidRequest` when there are several."""
+    if len(plans) > 1:
+        raise InvalidRequest("--watch goes with one results file: name it with -o", param="watch")
+    return plans[0]
+
+
+def results_apart(paths: list[Path], output: Path | None) -> list[list[Path]]:
+    """Say which paths share a results file: all, but of several folders each has its own unless one is named.
+
+    Raises:
+        InvalidRequest: a path does not exist, or lies within another.
+    """
+    scan(paths)
+    is_each = output is None and all(path.is_dir() for path in paths)
+    return [[path] for path in paths] if is_each else [paths]
 
 
 def _default_output(paths: list[Path], result_format: Format) -> Path:

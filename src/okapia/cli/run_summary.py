@@ -28,6 +28,7 @@ class Summary:
         found: pictures by what they hold at the threshold; a picture with an animal and a
             person counts under both, one without any under `blank`.
         failures: name and reason of every picture without an answer.
+        reused: pictures whose answer an earlier run had.
     """
 
     output: Path
@@ -38,6 +39,7 @@ class Summary:
     found: Counter[str] = field(default_factory=Counter)
     damaged: int = 0
     failures: list[tuple[str, Failure]] = field(default_factory=list)
+    reused: int = 0
 
     def add(self, result: ImageResult) -> None:
         self.images += 1
@@ -63,6 +65,7 @@ class Summary:
         document = {
             "output": as_utf8(str(self.output)),
             "images": self.images,
+            "reused": self.reused,
             "found": dict(+self.found),
             "damaged": self.damaged,
             "failed": len(self.failures),
@@ -84,6 +87,8 @@ class Summary:
         counts = ", ".join(f"{count} {what}" for what, count in sorted((+self.found).items()))
         head = f"{self.images} pictures in {seconds:.0f} s ({rate:.1f} a second)"
         lines = [f"{head}: {counts or 'none with an answer'}"]
+        if self.reused:
+            lines.append(f"{self.reused} of them were answered by an earlier run and have not changed since")
         if self.is_unchecked:
             lines.append(UNCHECKED)
         if self.damaged:

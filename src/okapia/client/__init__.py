@@ -13,6 +13,7 @@ from okapia.client.answers import (
     SavedAnswer,
     ScannedText,
 )
+from okapia.client.batch_runs import BatchRun, Frames, Outputs, Source
 from okapia.client.client import Okapia
 from okapia.client.errors import (
     ApiError,
@@ -45,6 +46,7 @@ __all__ = [
     "ApiError",
     "AuthenticationError",
     "BadImage",
+    "BatchRun",
     "CoarseDetection",
     "Conflict",
     "Country",
@@ -56,6 +58,7 @@ __all__ = [
     "Expired",
     "FilterAnswer",
     "FilterItem",
+    "Frames",
     "InvalidRequest",
     "InvalidSignature",
     "Job",
@@ -65,6 +68,7 @@ __all__ = [
     "NotFound",
     "Okapia",
     "Options",
+    "Outputs",
     "PayloadTooLarge",
     "PermissionDenied",
     "RateLimited",
@@ -72,6 +76,7 @@ __all__ = [
     "ScannedText",
     "ServerBusy",
     "ServerError",
+    "Source",
     "Species",
     "UnexpectedAnswer",
     "Usage",

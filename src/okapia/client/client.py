@@ -15,6 +15,7 @@ from okapia.client.answers import (
     SavedAnswer,
     ScannedText,
 )
+from okapia.client.batch_runs import BatchRuns
 from okapia.client.batches import BatchCall
 from okapia.client.connection import Connection, at
 from okapia.client.images import Image, read_picture
@@ -40,6 +41,7 @@ class Okapia:
     once. What does not help raises `okapia.client.ApiError`.
 
     Attributes:
+        batches: any number of pictures that the server reads by itself.
         jobs: pictures that are analysed when there is time.
         webhooks: where the server tells of what it has seen.
     """
@@ -75,6 +77,7 @@ class Okapia:
         self._connection = Connection(
             base_url, api_key=key, timeout_s=timeout_s, retrying=retrying, transport=transport
         )
+        self.batches = BatchRuns(self._connection)
         self.jobs = Jobs(self._connection)
         self.webhooks = Webhooks(self._connection)
 

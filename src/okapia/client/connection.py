@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -108,24 +110,56 @@ class Connection:
         request = self._http.build_request("PUT", url, content=data, headers=headers)
         self.retrying.run(partial(self._attempt, request))
 
+    def lines(self, path: str) -> Iterator[str]:
+        """Give the lines of a text as they arrive; once the first has, a break is not tried again."""
+        request = self._http.build_request("GET", self.base_url + path, headers=self._key)
+        with ExitStack() as opened:
+            response = self.retrying.run(lambda left_s: opened.enter_context(self._opened(request, left_s)))
+            yield from response.iter_lines()
+
+    def fetch(self, url: str, target: Path) -> None:
+        """Write what is at a URL of whatever host to a file, whole or not at all, without the key."""
+        request = self._http.build_request("GET", url)
+        self.retrying.run(partial(self._write, request, target))
+
+    def _write(self, request: httpx.Request, target: Path, left_s: float) -> None:
+        part = target.with_name(f"{target.name}.part")
+        try:
+            with self._opened(request, left_s) as response, part.open("wb") as file:
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
     def _send(self, request: httpx.Request) -> Reply:
         response = self.retrying.run(partial(self._attempt, request))
         return Reply(_document(response), retry_after_s(response.headers))
 
     def _attempt(self, request: httpx.Request, left_s: float) -> httpx.Response:
+        with self._opened(request, left_s) as response:
+            response.read()
+        return response
+
+    @contextmanager
+    def _opened(self, request: httpx.Request, left_s: float) -> Iterator[httpx.Response]:
+        """Give a successful answer whose body is still to come."""
         silence_s = min(self._timeout_s, max(1.0, left_s))
         request.extensions["timeout"] = httpx.Timeout(silence_s).as_dict()
         try:
-            response = self._http.send(request)
+            with closing(self._http.send(request, stream=True)) as response:
+                if response.has_redirect_location:
+                    where = response.headers["Location"]
+                    raise UnexpectedAnswer(
+                        f"the server is elsewhere: expected an answer, got sent to {where}"
+                    )
+                if not response.is_success:
+                    response.read()
+                    raise error_of(response)
+                yield response
         except httpx.RequestError as error:
             said = str(error) or type(error).__name__
             raise NoAnswer(f"no answer from {request.url.host}: {said}") from error
-        if response.has_redirect_location:
-            where = response.headers["Location"]
-            raise UnexpectedAnswer(f"the server is elsewhere: expected an answer, got sent to {where}")
-        if not response.is_success:
-            raise error_of(response)
-        return response
 
 
 def at(*steps: str) -> str:

@@ -326,12 +326,25 @@ batches = Table(
     Column("request", JSON, nullable=False),
     Column("priority", Integer, nullable=False, default=0),
     Column("sealed_secret", LargeBinary),
+    Column("worked_by", String(64), nullable=False, default=""),
+    Column("outputs", JSON),
     Column("images", BigInteger),
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
     Index(None, "user_id", "created_at", "id"),
     Index(None, "state", "priority", "created_at"),
-    comment="Many pictures under one request; `sealed_secret` is forgotten when the batch ends.",
+    comment="Many pictures under one request; `sealed_secret` is forgotten when the batch ends. `worked_by` "
+    "is empty, or names the only process that may work on it.",
+)
+
+storages = Table(
+    "storages",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("sealed_secret", LargeBinary),
+    Column("created_at", Moment, nullable=False),
+    comment="Places in clouds that have a name on this server.",
 )
 
 batch_tasks = Table(

@@ -144,14 +144,25 @@ class UnsupportedFormat(BadImage):
         super().__init__(f"expected one of {accepted}, got {n_bytes:,} bytes that are none of them")
 
 
+class ClipNotAskedFor(UnsupportedFormat):
+    """The bytes are a video file, and the caller asks for pictures only."""
+
+    def __init__(self, *, n_bytes: int) -> None:
+        BadImage.__init__(
+            self,
+            f"expected a picture, got a video file of {n_bytes:,} bytes; `okapia run --video` reads those",
+        )
+
+
 class TruncatedImage(BadImage):
     """The file ends before its picture does, and the settings refuse such files."""
 
     code = "truncated_image"
 
-    def __init__(self, *, decoded_fraction: float) -> None:
+    def __init__(self, *, decoded_fraction: float, parts: str = "rows") -> None:
+        """Remember the fraction, 0..1, of the file's `parts` that hold picture data."""
         super().__init__(
-            f"the file is cut off: only {decoded_fraction:.1%} of its rows hold picture data, and "
+            f"the file is cut off: only {decoded_fraction:.1%} of its {parts} hold picture data, and "
             "truncated pictures are refused by setting"
         )
         self.decoded_fraction = decoded_fraction
@@ -164,6 +175,12 @@ class TooManyPixels(BadImage):
 
     def __init__(self, *, width: int, height: int, max_pixels: int) -> None:
         super().__init__(f"{width} x {height} pixels; at most {max_pixels:,} are decoded")
+
+
+class ClipTooLong(BadImage):
+    """A video file has more seconds or frames, or takes longer to decode, than the limits allow."""
+
+    code = "clip_too_long"
 
 
 class UnreadableFile(BadImage):
@@ -341,7 +358,10 @@ class StoppedByPerson(OkapiaError):
     code = "stopped"
 
     def __init__(self, *, images: int, output: str) -> None:
-        super().__init__(f"stopped; the answers to the first {images:,} pictures are in {output}")
+        super().__init__(
+            f"stopped; the answers to the first {images:,} pictures are in {output}; "
+            "run the same command to go on"
+        )
 
 
 class InvalidSettings(OkapiaError):

@@ -12,6 +12,8 @@ class ModelReport:
     Attributes:
         canvas: the network's input in pixels.
         precision: "f32", "bf16" or "f16": what the engine says it executes, not what was asked.
+        sha256: of the network's file.
+        built_from: hash of that file, of those that it came with, and of the card that it was built by.
     """
 
     model_id: str
@@ -21,6 +23,7 @@ class ModelReport:
     device: str
     precision: str
     sha256: str
+    built_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Self
 
 from okapia.domain.capture import BurstSequence, MoonPhase, TimeSource
+from okapia.domain.clips import Clip, FrameRule
 from okapia.domain.errors import OkapiaError
 from okapia.domain.taxonomy import Rank, Taxon
 
@@ -198,6 +199,7 @@ class Detection:
         classifications: best first; empty when the box was not classified.
         prediction: None when the box was not classified.
         gender: of a face that was looked at for it; None for everything else.
+        frame: of a clip, the number of the frame that the box is in; None in a picture.
     """
 
     bbox: BBox
@@ -207,6 +209,7 @@ class Detection:
     classifications: tuple[Classification, ...] = ()
     prediction: Prediction | None = None
     gender: Gender | None = None
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,8 @@ class ImageInfo:
         height: pixels of the upright image.
         format: what the content is ("JPEG"), whatever the name says.
         n_bytes: size of the encoded file.
-        decoded_fraction: rows that hold picture data, 0..1; below 1 the file is damaged.
+        decoded_fraction: rows (frames, of a clip) that hold data, 0..1; below 1 the file is damaged.
+        clip: of a video file; None for a picture.
     """
 
     width: int
@@ -263,6 +267,7 @@ class ImageInfo:
     n_bytes: int
     decoded_fraction: float = 1.0
     capture: CaptureMetadata = field(default_factory=CaptureMetadata)
+    clip: Clip | None = None
 
     @property
     def is_damaged(self) -> bool:
@@ -317,11 +322,15 @@ class ImageResult:
     Attributes:
         name: what the caller calls the image (file name, relative path, upload name).
         seconds: time it took from bytes to answer, without waiting in a queue.
+        meta: what the caller said of the image, given back as it came.
+        sha256: of the image's bytes, in hexadecimal, where somebody counted it.
     """
 
     name: str
     outcome: Analysis | Failure
     seconds: float = 0.0
+    meta: str | None = None
+    sha256: str | None = None
 
 
 class Crops(StrEnum):
@@ -372,6 +381,7 @@ class AnalysisOptions:
             found animals are classified.
         classify: whether found animals get a species.
         smooth: within one picture; `SEQUENCE` counts as `IMAGE` here.
+        frames: those of a video file that are looked at; None to refuse video files.
     """
 
     threshold: float = 0.2
@@ -379,6 +389,7 @@ class AnalysisOptions:
     crops: Crops = Crops.ANIMALS
     where: Where = Where()
     smooth: Smooth = Smooth.OFF
+    frames: FrameRule | None = None
 
 
 class People(StrEnum):

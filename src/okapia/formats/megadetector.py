@@ -14,6 +14,8 @@ from typing import Self
 
 import orjson
 
+from okapia.domain.clips import VIDEO_SUFFIXES
+from okapia.domain.sightings import Sighting, sightings
 from okapia.domain.taxonomy import Taxon
 from okapia.domain.types import Analysis, BBox, Category, Detection, Failure, ImageResult
 from okapia.formats.base import Format, Json, ResultWriter, RunInfo, Writing
@@ -75,25 +77,29 @@ class MegaDetectorWriter:
 
     def finish(self, info: RunInfo, *, target: Path | None = None) -> None:
         """Put the whole file in its place, or in that of `target` in the same folder."""
-        head = orjson.dumps(_valid(self._head(info)), option=orjson.OPT_INDENT_2)
+        head = orjson.dumps(valid(self._head(info)), option=orjson.OPT_INDENT_2)
         self._whole.write(head.removesuffix(b"\n}") + b',\n  "images": [')
         self._whole.write_from(self._body)
         self._whole.write(b"\n  ]\n}\n")
         self._whole.commit(instead=target)
 
     def _image(self, result: ImageResult) -> dict[str, Json]:
-        name = as_utf8(result.name)
+        about: dict[str, Json] = {"file": as_utf8(result.name)}
+        if result.meta is not None:
+            about["meta"] = as_utf8(result.meta)
         match result.outcome:
             case Failure(code, message):
-                return {"file": name, "failure": as_utf8(f"{code}: {message}"), "detections": None}
+                reason = as_utf8(f"{code}: {message}")
+                return {**about, **_failed_facts(result.name), "failure": reason, "detections": None}
             case Analysis() as analysis:
-                return {"file": name, **_facts(analysis), "detections": self._detections(analysis)}
+                facts = {**about, **_facts(analysis), "detections": self._detections(analysis)}
+                return {**facts, "sightings": self._sightings(analysis)} if analysis.image.clip else facts
 
     def _detections(self, analysis: Analysis) -> list[Json]:
         kept = [
             detection
-            for detection in analysis.above(self._keep_above).detections
-            if detection.category in CATEGORY_IDS
+            for detection in analysis.detections
+            if detection.confidence >= self._keep_above and detection.category in CATEGORY_IDS
         ]
         kept.sort(key=lambda detection: -detection.confidence)
         return [self._detection(detection) for detection in kept]
@@ -104,8 +110,26 @@ class MegaDetectorWriter:
             "conf": cut(detection.confidence),
             "bbox": _bbox(detection.bbox),
         }
+        if detection.frame is not None:
+            written["frame_number"] = detection.frame
         if classifications := self._classifications(detection):
             written["classifications"] = classifications
+        return written
+
+    def _sightings(self, analysis: Analysis) -> list[Json]:
+        """Give the summary of a clip; a field of ours."""
+        found = (box for box in analysis.detections if box.prediction and box.category in CATEGORY_IDS)
+        return [self._sighting(sighting) for sighting in sightings(found)]
+
+    def _sighting(self, sighting: Sighting) -> dict[str, Json]:
+        written: dict[str, Json] = {
+            "category": CATEGORY_IDS[sighting.category],
+            "frames": sighting.frames,
+            "best_frame": sighting.best.frame,
+            "best_conf": cut(sighting.best.confidence),
+        }
+        if sighting.taxon and sighting.best.classifications:
+            written["classification"] = self._class_id(sighting.taxon)
         return written
 
     def _classifications(self, detection: Detection) -> list[Json]:
@@ -155,7 +179,18 @@ def as_utf8(text: str) -> str:
 
     Unpaired surrogates of Windows' names become `%u` and four digits.
     """
-    return _LONE_SURROGATE.sub(lambda match: _escape(ord(match[0])), text)
+    return text if text.isascii() else _LONE_SURROGATE.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def valid(value: Json) -> Json:
+    """Copy `value` with every text fit for UTF-8; manifests hold folder names."""
+    if isinstance(value, str):
+        return as_utf8(value)
+    if isinstance(value, Mapping):
+        return {as_utf8(key): valid(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [valid(item) for item in value]
+    return value
 
 
 def cut(value: float) -> float:
@@ -172,10 +207,19 @@ def _facts(analysis: Analysis) -> dict[str, Json]:
     image = analysis.image
     facts: dict[str, Json] = {"width": image.width, "height": image.height}
     if taken := image.capture.captured_at:
-        facts["datetime"] = f"{taken:%Y:%m:%d %H:%M:%S}"
+        facts["datetime"] = taken.isoformat(" ", "seconds").replace("-", ":")
     if image.is_damaged:
         facts["decoded_fraction"] = cut(image.decoded_fraction)
+    if clip := image.clip:
+        facts |= {"frame_rate": clip.frame_rate, "frames_processed": clip.frames}
     return facts
+
+
+def _failed_facts(name: str) -> dict[str, Json]:
+    """Give what the format wants of every video file, told by its name; the rate below 0 says "failed"."""
+    if name.lower().endswith(VIDEO_SUFFIXES):
+        return {"frame_rate": -1.0, "frames_processed": []}
+    return {}
 
 
 def _bbox(box: BBox) -> list[Json]:
@@ -209,14 +253,3 @@ def _info(info: RunInfo) -> dict[str, Json]:
 
 def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
-def _valid(value: Json) -> Json:
-    """Copy `value` with every text fit for UTF-8; manifests hold folder names."""
-    if isinstance(value, str):
-        return as_utf8(value)
-    if isinstance(value, Mapping):
-        return {as_utf8(key): _valid(item) for key, item in value.items()}
-    if isinstance(value, Sequence):
-        return [_valid(item) for item in value]
-    return value

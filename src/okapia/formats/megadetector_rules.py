@@ -1,7 +1,7 @@
-"""The rules of MegaDetector's batch results format for pictures, checked strictly.
+"""The rules of MegaDetector's batch results format, checked strictly.
 
 Stricter than the format's own validator where that is silent (numbers, order, duplicates) and
-complete: every fault is named, not the first. Fields that only videos have are not looked at.
+complete: every fault is named, not the first.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import TypeGuard
 
 import orjson
 
+from okapia.domain.clips import VIDEO_SUFFIXES
 from okapia.domain.errors import UnreadableFile
 
 OLDEST_VERSION = 1.3
@@ -138,6 +139,7 @@ def _image(
     for key in ("width", "height"):
         if key in image and not _is_size(image[key]):
             yield f"{where}.{key}: expected a whole number of pixels from 1, got {image[key]!r}"
+    yield from _clip(image, where=where)
     detections = image.get("detections")
     if image.get("failure") is not None:
         yield from _failed(image["failure"], detections, where=where)
@@ -156,6 +158,25 @@ def _file(file: object, seen: set[str], *, where: str) -> Iterator[str]:
     if file in seen:
         yield f"{where}: expected each file once, got {file!r} again"
     seen.add(file)
+
+
+def _clip(image: _Object, *, where: str) -> Iterator[str]:
+    """Check what only video files have; they are told by that, or by their names."""
+    if "frame_rate" not in image and not str(image.get("file")).lower().endswith(VIDEO_SUFFIXES):
+        return
+    rate, frames = image.get("frame_rate"), image.get("frames_processed")
+    is_failed = image.get("failure") is not None
+    if not (_is_number(rate) and (rate > 0 or is_failed)):
+        yield f"{where}.frame_rate: expected a number above 0, got {rate!r}"
+    if not isinstance(frames, list) or not all(_is_frame(frame) for frame in frames):
+        yield f"{where}.frames_processed: expected a list of frame numbers from 0, got {frames!r}"
+        return
+    detections = image.get("detections")
+    for index, detection in enumerate(detections if isinstance(detections, list) else []):
+        number = detection.get("frame_number") if _is_object(detection) else None
+        if not _is_frame(number) or number not in frames:
+            here = f"{where}.detections[{index}].frame_number"
+            yield f"{here}: expected one of frames_processed, got {number!r}"
 
 
 def _failed(failure: object, detections: object, *, where: str) -> Iterator[str]:
@@ -253,6 +274,10 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_frame(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

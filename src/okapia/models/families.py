@@ -27,33 +27,39 @@ class Family(Protocol):
     def __call__(self, card: ModelCard, session: Session, *, canvas: Size, report: ModelReport) -> Model: ...
 
 
-def build_detector(card: ModelCard, session: Session, *, canvas: Size, sha256: str) -> Detector:
+def build_detector(
+    card: ModelCard, session: Session, *, canvas: Size, sha256: str, built_from: str = ""
+) -> Detector:
     """Make the detector of a card.
 
     Args:
         session: the network, open for rows of `card.input_shape(canvas)`.
-        sha256: of the network, for reports.
+        sha256, built_from: as `ModelReport` has them.
 
     Raises:
         ModelError: there is no such family, it cannot be imported, or it makes no detector of this card.
     """
-    model = _built(card, session, canvas, sha256)
+    model = _built(card, session, canvas, sha256, built_from)
     if not isinstance(model, Detector):
         raise _wrong_kind(card, "detector")
     return model
 
 
-def build_classifier(card: ModelCard, session: Session, *, canvas: Size, sha256: str) -> Classifier:
+def build_classifier(
+    card: ModelCard, session: Session, *, canvas: Size, sha256: str, built_from: str = ""
+) -> Classifier:
     """Make the classifier of a card; as `build_detector`."""
-    model = _built(card, session, canvas, sha256)
+    model = _built(card, session, canvas, sha256, built_from)
     if not isinstance(model, Classifier):
         raise _wrong_kind(card, "classifier")
     return model
 
 
-def build_face_reader(card: ModelCard, session: Session, *, canvas: Size, sha256: str) -> FaceReader:
+def build_face_reader(
+    card: ModelCard, session: Session, *, canvas: Size, sha256: str, built_from: str = ""
+) -> FaceReader:
     """Make the face reader of a card; as `build_detector`."""
-    model = _built(card, session, canvas, sha256)
+    model = _built(card, session, canvas, sha256, built_from)
     if not isinstance(model, FaceReader):
         raise _wrong_kind(card, "face reader")
     return model
@@ -64,10 +70,17 @@ def family_origin(family: str) -> str:
     return plugins.origin(okapia.models, family)
 
 
-def _built(card: ModelCard, session: Session, canvas: Size, sha256: str) -> object:
+def _built(card: ModelCard, session: Session, canvas: Size, sha256: str, built_from: str) -> object:
     family = _family(card)
     report = ModelReport(
-        card.id, card.task, canvas, session.engine, session.device, session.precision, sha256
+        card.id,
+        card.task,
+        canvas,
+        session.engine,
+        session.device,
+        session.precision,
+        sha256,
+        built_from,
     )
     if not isinstance(family.value, Family):
         raise ModelError(f"{card.id}: the family {card.family} of {family.origin} is no function")

@@ -60,6 +60,7 @@ def _core(plan: Plan) -> "openvino.Core":
         raise DeviceUnavailable(
             "OpenVINO is not installed; install okapia[openvino] or set OKAPIA_ENGINE=onnxruntime"
         ) from error
+    openvino.Type.f32.to_dtype()  # two threads that take this step first wait for each other for ever
     if plan.device != CPU:
         raise DeviceUnavailable(f"OpenVINO runs on the cpu here, not on {plan.device}")
     core = openvino.Core()

@@ -1,5 +1,6 @@
 """The models of this process: found by id, loaded when first asked for, dropped when idle."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+import orjson
 import psutil
 import structlog
 
@@ -22,6 +24,7 @@ from okapia.models.families import build_classifier, build_detector, build_face_
 from okapia.models.polite import politely
 from okapia.models.runtime import Runtime
 from okapia.models.taxa import class_taxa
+from okapia.models.weights.store import Installed
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +101,7 @@ class _Opened(NamedTuple):
     session: Session
     canvas: Size
     sha256: str
+    built_from: str
 
 
 class Registry:
@@ -203,16 +207,16 @@ class Registry:
         )
 
     def _load_detector(self, model_id: str) -> Detector:
-        card, session, canvas, sha256 = self._open(model_id, task="detector")
-        return build_detector(card, session, canvas=canvas, sha256=sha256)
+        card, session, canvas, sha256, built_from = self._open(model_id, task="detector")
+        return build_detector(card, session, canvas=canvas, sha256=sha256, built_from=built_from)
 
     def _load_classifier(self, model_id: str) -> Classifier:
-        card, session, canvas, sha256 = self._open(model_id, task="classifier")
-        return build_classifier(card, session, canvas=canvas, sha256=sha256)
+        card, session, canvas, sha256, built_from = self._open(model_id, task="classifier")
+        return build_classifier(card, session, canvas=canvas, sha256=sha256, built_from=built_from)
 
     def _load_face_reader(self, model_id: str) -> FaceReader:
-        card, session, canvas, sha256 = self._open(model_id, task="face_reader")
-        return build_face_reader(card, session, canvas=canvas, sha256=sha256)
+        card, session, canvas, sha256, built_from = self._open(model_id, task="face_reader")
+        return build_face_reader(card, session, canvas=canvas, sha256=sha256, built_from=built_from)
 
     def _open(self, model_id: str, *, task: str) -> _Opened:
         """Find a model's card and weights and load the network."""
@@ -226,7 +230,7 @@ class Registry:
         canvas = self._canvas(card)
         session = self._runtime.open(installed.path, card.input_shape(canvas))
         _log.info("model_loaded", model=card.id, engine=session.engine, device=session.device)
-        return _Opened(card, session, canvas, installed.sha256)
+        return _Opened(card, session, canvas, installed.sha256, _hash(card, installed))
 
     def _canvas(self, card: ModelCard) -> Size:
         side = self._canvases.get(card.id)
@@ -235,6 +239,11 @@ class Registry:
             allowed = ", ".join(f"{width} x {height}" for width, height in card.canvases or (card.canvas,))
             raise ModelError(f"{card.id} runs at {allowed} pixels, not at {canvas[0]} x {canvas[1]}")
         return canvas
+
+
+def _hash(card: ModelCard, installed: Installed) -> str:
+    files = sorted(installed.companions.items())
+    return hashlib.sha256(orjson.dumps([installed.sha256, files, card.model_dump(mode="json")])).hexdigest()
 
 
 def _class_names(card: ModelCard) -> tuple[str, ...]:

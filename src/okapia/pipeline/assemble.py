@@ -9,6 +9,7 @@ from okapia.models.base import Detector
 from okapia.models.card import ModelCard
 from okapia.models.registry import Registry
 from okapia.models.taxa import builtin_taxonomy, class_taxa
+from okapia.pipeline.fingerprint import fingerprint, hash_naming
 from okapia.pipeline.fusion import Fusion
 from okapia.pipeline.genders import FACE, Genders
 from okapia.pipeline.naming import Naming, RangeFiles
@@ -18,13 +19,18 @@ from okapia.vision.decode import DecodePolicy
 
 
 class Assembler:
-    """Makes pipelines of the models in one registry; what answers are made with is read once a model."""
+    """Makes pipelines of the models in one registry; what answers are made with is read once a model.
+
+    Attributes:
+        ranges: what is added to what models bring.
+    """
 
     def __init__(self, registry: Registry, *, policy: DecodePolicy, ranges: RangeFiles) -> None:
         self._registry = registry
         self._policy = policy
-        self._ranges = ranges
+        self.ranges = ranges
         self._namings: dict[tuple[str, str], Naming] = {}
+        self._naming_hashes: dict[tuple[str, str], str] = {}
 
     def pipeline(self, choice: ModelChoice) -> Pipeline:
         """Make the pipeline that `choice` names; its models are loaded if need be.
@@ -38,6 +44,14 @@ class Assembler:
         naming = self.naming(choice)
         return Pipeline(self._detector(choice), classifier, naming, self._policy)
 
+    def fingerprint(self, choice: ModelChoice) -> str:
+        """Hash what answers depend on beside picture and options; raises as `pipeline` does."""
+        pipeline = self.pipeline(choice)
+        key = _naming_key(self._classifier_card(choice))
+        if key not in self._naming_hashes:
+            self._naming_hashes[key] = hash_naming(pipeline.naming)
+        return fingerprint(pipeline, tiles=choice.tiles, naming=self._naming_hashes[key])
+
     def naming(self, choice: ModelChoice) -> Naming:
         """Give what the answers of a choice are made with: the classifier's, if there is one.
 
@@ -45,18 +59,21 @@ class Assembler:
             ModelError: the classifier is unknown, or its taxonomy cannot be read.
             InvalidRequest: a file of ranges is wrong; the message names it.
         """
-        card = self._registry.card(choice.classifier) if choice.classifier else None
-        key = (card.id, card.version) if card else ("", "")
+        card = self._classifier_card(choice)
+        key = _naming_key(card)
         if key not in self._namings:
             self._namings[key] = self._read(card)
         return self._namings[key]
 
+    def _classifier_card(self, choice: ModelChoice) -> ModelCard | None:
+        return self._registry.card(choice.classifier) if choice.classifier else None
+
     def _read(self, card: ModelCard | None) -> Naming:
         if card is None:
-            return self._ranges.naming(builtin_taxonomy(), geofence="")
+            return self.ranges.naming(builtin_taxonomy(), geofence="")
         # The card says it all: answers about taxa need no network in memory.
         taxonomy = class_taxa(card.labels, taxonomy=card.taxonomy).taxonomy
-        return self._ranges.naming(taxonomy, geofence=card.geofence, top_classes=card.top_classes)
+        return self.ranges.naming(taxonomy, geofence=card.geofence, top_classes=card.top_classes)
 
     def _detector(self, choice: ModelChoice) -> Detector:
         match choice.detector.split("+"):
@@ -81,6 +98,10 @@ class Assembler:
             )
         detector = _tiled(self._registry.detector(faces), tiles)
         return Genders(faces=detector, reader=self._registry.face_reader(reader))
+
+
+def _naming_key(card: ModelCard | None) -> tuple[str, str]:
+    return (card.id, card.version) if card else ("", "")
 
 
 def _tiled(detector: Detector, per_side: int) -> Detector:

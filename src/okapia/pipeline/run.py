@@ -1,15 +1,17 @@
 """One picture from bytes to answer: decode, detect, crop, classify, decide.
 
-This is the only pipeline: a request, a folder and a batch all run it, picture by picture.
+This is the only pipeline: a request, a folder and a batch all run it, picture by picture; and a clip's frames
+are pictures to it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 
-from okapia.domain.errors import BadImage, InvalidRequest, ModelError
+from okapia.domain.errors import BadImage, ClipNotAskedFor, InvalidRequest, ModelError
 from okapia.domain.models import ModelReport
 from okapia.domain.types import (
     Analysis,
@@ -24,16 +26,20 @@ from okapia.domain.types import (
     Size,
 )
 from okapia.models.base import Classifier, Detector
+from okapia.pipeline.clip import watch
 from okapia.pipeline.ensemble import top_detection
 from okapia.pipeline.geofence import Fence
 from okapia.pipeline.naming import Naming
 from okapia.pipeline.neighbours import smooth_picture
 from okapia.vision.decode import DecodePolicy, Picture
+from okapia.vision.video import Frame, clip_format
 
 Scores = tuple[Classification, ...]
 
 EVERY_BOX_FROM = 0.1
 """Least confidence of a box that SpeciesNet 5.0.6 classifies."""
+
+Scene = Picture | Frame
 
 _WHOLE = BBox(0.0, 0.0, 1.0, 1.0)
 
@@ -71,7 +77,7 @@ class Pipeline:
             self.classifier.classify([grey])
 
     def run(self, name: str, data: bytes, options: AnalysisOptions) -> ImageResult:
-        """Analyse one picture. A bad picture gives a `Failure`; this never raises for it.
+        """Analyse one picture or clip. A bad one gives a `Failure`; this never raises for it.
 
         Args:
             name: what the caller calls the picture; comes back in the result.
@@ -79,6 +85,7 @@ class Pipeline:
 
         Raises:
             ServerBusy: there is no room in memory for it now, and the policy refuses then.
+            OutputNotWritable: a clip has no room in the temporary folder.
         """
         started = perf_counter()
         try:
@@ -88,11 +95,15 @@ class Pipeline:
         return ImageResult(name, analysis, perf_counter() - started)
 
     def _analyse(self, data: bytes, options: AnalysisOptions) -> Analysis:
+        if clip_format(data):
+            if options.frames is None:
+                raise ClipNotAskedFor(n_bytes=len(data))
+            return watch(data, options.frames, self.policy, partial(self._look, options=options))
         picture = Picture.open(data, self.policy)
         with picture.in_memory():
             return self._look(picture, options)
 
-    def _look(self, picture: Picture, options: AnalysisOptions) -> Analysis:
+    def _look(self, picture: Scene, options: AnalysisOptions) -> Analysis:
         wanted = self.detector.wanted((picture.info.width, picture.info.height))
         detections = self.detector.detect(picture.pixels(wanted))
         fence = self.naming.fence(options.where)
@@ -105,7 +116,11 @@ class Pipeline:
                 return self._every_box(picture, detections, options, fence)
 
     def _animals(
-        self, picture: Picture, detections: tuple[Detection, ...], options: AnalysisOptions, fence: Fence
+        self,
+        picture: Scene,
+        detections: tuple[Detection, ...],
+        options: AnalysisOptions,
+        fence: Fence,
     ) -> Analysis:
         """Classify the found animals and say what every found box holds."""
         found = [d for d in detections if d.confidence >= options.threshold]
@@ -120,7 +135,11 @@ class Pipeline:
         )
 
     def _top_box(
-        self, picture: Picture, detections: tuple[Detection, ...], options: AnalysisOptions, fence: Fence
+        self,
+        picture: Scene,
+        detections: tuple[Detection, ...],
+        options: AnalysisOptions,
+        fence: Fence,
     ) -> Analysis:
         """Answer once a picture, as SpeciesNet did until 5.0.5."""
         if not options.classify or self.classifier is None:
@@ -130,7 +149,11 @@ class Pipeline:
         return Analysis(picture.info, detections, self.naming.decided(top, scores, fence), scores)
 
     def _every_box(
-        self, picture: Picture, detections: tuple[Detection, ...], options: AnalysisOptions, fence: Fence
+        self,
+        picture: Scene,
+        detections: tuple[Detection, ...],
+        options: AnalysisOptions,
+        fence: Fence,
     ) -> Analysis:
         """Answer once a box, as SpeciesNet does from 5.0.6."""
         if not options.classify or self.classifier is None:
@@ -144,7 +167,7 @@ class Pipeline:
         answers = dict(zip(boxes, decided, strict=True))
         return Analysis(picture.info, tuple(answers.get(d, d) for d in detections))
 
-    def _classify(self, picture: Picture, boxes: Sequence[BBox]) -> list[Scores]:
+    def _classify(self, picture: Scene, boxes: Sequence[BBox]) -> list[Scores]:
         """Give the scores of each box's part of the picture; nothing for each without a classifier."""
         if self.classifier is None or not boxes:
             return [()] * len(boxes)

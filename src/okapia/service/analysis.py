@@ -12,11 +12,11 @@ from okapia.domain.errors import BadImage, OkapiaError, ServerBusy
 from okapia.domain.models import ModelChoice, ModelReport
 from okapia.domain.types import Analysis, AnalysisOptions, Detection, Failure, ImageResult, People
 from okapia.pipeline.render import render
-from okapia.pipeline.run import Pipeline
 from okapia.pipeline.scheduler import Scheduler
 from okapia.service.meters import Meters
 from okapia.service.models import Models
 from okapia.service.readiness import Readiness
+from okapia.service.remembered import Answer, Remembered, RememberedOf
 from okapia.service.species import Species
 from okapia.service.texts import Texts
 from okapia.vision.decode import DecodePolicy
@@ -65,10 +65,12 @@ class Service:
         scheduler: Scheduler,
         policy: DecodePolicy,
         deadline_s: float,
+        remembered: Remembered | None = None,
     ) -> None:
         """Answer with the models of the profile `wild` unless a caller names others."""
         self.models = models
         self.species = species
+        self.remembered = remembered or Remembered(None)
         self.meters = Meters()
         self.readiness = Readiness(self.check_ready)
         self._scheduler = scheduler
@@ -113,17 +115,23 @@ class Service:
         *,
         choice: ModelChoice | None = None,
         also: AlsoDo | None = None,
+        remembered: RememberedOf | None = None,
     ) -> Iterator[ImageResult]:
         """Analyse pictures in bulk, results in the order of `images`, a few in memory at a time.
 
         Args:
-            also: what else to do with a picture whose analysis succeeded, in the same worker.
+            also: what else to do with a picture whose analysis succeeded, in the same worker; not with clips.
+            remembered: the account's answers of before, where they count; None infers every picture.
 
         Raises:
             ModelNotInstalled: a model of `choice` has to be pulled first; before anything is read.
         """
-        pipeline = self.models.pipeline(choice or self.models.choice())
-        return self._scheduler.stream(partial(self._run, pipeline, image, options, also) for image in images)
+        choice = choice or self.models.choice()
+        answer: Answer = partial(self.models.pipeline(choice).run, options=options)
+        if remembered is not None:
+            fingerprint = self.models.fingerprint(choice)
+            answer = remembered.around(answer, fingerprint=fingerprint, options=options)
+        return self._scheduler.stream(partial(self._run, answer, image, also) for image in images)
 
     def annotate(self, data: bytes, detections: tuple[Detection, ...], *, people: People) -> Future[bytes]:
         """Draw detections on a copy of the picture for somebody who waits; gives a JPEG file.
@@ -155,14 +163,13 @@ class Service:
         """Finish what is queued and take nothing new."""
         self._loader.shutdown()
         self._scheduler.close()
+        self.remembered.close()
 
     def _submit(
         self, choice: ModelChoice, image: NamedImage, options: AnalysisOptions
     ) -> Future[ImageResult]:
-        pipeline = self.models.pipeline(choice).in_haste()
-        return self._scheduler.submit(
-            partial(self._run, pipeline, image, options), deadline_s=self._deadline_s
-        )
+        answer = partial(self.models.pipeline(choice).in_haste().run, options=options)
+        return self._scheduler.submit(partial(self._run, answer, image), deadline_s=self._deadline_s)
 
     def _load_then_submit(
         self,
@@ -180,11 +187,9 @@ class Service:
         else:
             work.add_done_callback(partial(_pass_on, answer))
 
-    def _run(
-        self, pipeline: Pipeline, image: NamedImage, options: AnalysisOptions, also: AlsoDo | None = None
-    ) -> ImageResult:
+    def _run(self, answer: Answer, image: NamedImage, also: AlsoDo | None = None) -> ImageResult:
         """Analyse one picture in a worker, and count it."""
-        result = self._result(pipeline, image, options, also)
+        result = self._result(answer, image, also)
         match result.outcome:
             case Analysis():
                 self.meters.images.labels("ok").inc()
@@ -193,14 +198,12 @@ class Service:
         self.meters.seconds.observe(result.seconds)
         return result
 
-    def _result(
-        self, pipeline: Pipeline, image: NamedImage, options: AnalysisOptions, also: AlsoDo | None
-    ) -> ImageResult:
+    def _result(self, answer: Answer, image: NamedImage, also: AlsoDo | None) -> ImageResult:
         """Analyse one picture; whatever goes wrong is its result alone."""
         try:
             data = image.read()
-            result = pipeline.run(image.name, data, options)
-            if also is not None and isinstance(result.outcome, Analysis):
+            result = answer(image.name, data)
+            if also is not None and isinstance(result.outcome, Analysis) and not result.outcome.image.clip:
                 also(result, data)
         except OkapiaError as error:
             return ImageResult(image.name, Failure.of(error))

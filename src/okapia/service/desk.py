@@ -1,7 +1,7 @@
 """The desk where calls come in: who asks, how often, what it costs, and what is kept for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from okapia.jobs.answers import Answers
 from okapia.jobs.pictures import Fetch
 from okapia.jobs.runner import Perform
 from okapia.service.analysis import Service
+from okapia.service.batch_desk import BatchDesk, BatchOptions
+from okapia.service.batches import Batches
 from okapia.service.callers import Callers
 from okapia.service.calls import Calls
 from okapia.service.housekeeping import Housekeeper
@@ -30,10 +32,13 @@ from okapia.service.job_desk import JobDesk, JobOptions
 from okapia.service.jobs import Jobs
 from okapia.service.keeping import Keeper, KeepingOptions
 from okapia.service.keys import Keys
+from okapia.service.kits import KitRules
 from okapia.service.results import Results
 from okapia.service.webhook_desk import WebhookDesk
 from okapia.service.webhooks import DeliveryLog, Webhooks
 from okapia.storage.blob_stores import open_blobs
+from okapia.storage.blobs import BlobStore
+from okapia.storage.roots import SourceRoots
 from okapia.storage.secrets import Vault, load_or_make_secret
 
 SWEEP_EVERY_S = 60
@@ -53,6 +58,11 @@ class DeskOptions:
         private_webhooks: whether webhooks may go to addresses of one's own machine and network.
         token_life: how long a login lasts.
         keeping: what is kept of pictures that gateways get; None keeps nothing.
+        roots: folders in which callers may name pictures; None for any, on one's own machine.
+        max_file_bytes: of a picture of a batch.
+        batch_workers: tasks of batches at a time; 0 leaves them to other processes.
+        batch_retention: how long a batch that has ended is kept, with its files.
+        kits: of what workers elsewhere have to have; None where there are none.
     """
 
     home: Path
@@ -67,6 +77,11 @@ class DeskOptions:
     private_webhooks: bool = False
     token_life: timedelta = LIFE
     keeping: KeepingOptions | None = None
+    roots: SourceRoots | None = field(default_factory=lambda: SourceRoots(()))
+    max_file_bytes: int = 200_000_000
+    batch_workers: int = 2
+    batch_retention: timedelta = timedelta(days=180)
+    kits: KitRules | None = None
 
 
 def _job_options(options: DeskOptions) -> JobOptions:
@@ -79,10 +94,23 @@ def _job_options(options: DeskOptions) -> JobOptions:
     )
 
 
+def _batch_options(options: DeskOptions) -> BatchOptions:
+    return BatchOptions(
+        home=options.home,
+        roots=options.roots,
+        fetch=options.fetch,
+        max_bytes=options.max_file_bytes,
+        workers=options.batch_workers,
+        retention=options.batch_retention,
+        kits=options.kits,
+    )
+
+
 class Desk:
     """Everything between a call and the pictures; one a process. `start` it, `close` it.
 
     Attributes:
+        batch_desk: many pictures under one request.
         callers: who asks.
         rates: how often.
         replays: whether it was asked before.
@@ -99,7 +127,9 @@ class Desk:
         self.ledger = Ledger(plans=options.plans, instance_id=self.instance.id)
         self._counts_in_memory = options.limits.startswith("memory:")
         self._webhook_desk = self._open_webhooks(options)
-        self._job_desk = self._open_jobs(options)
+        blobs = open_blobs(options.blobs, home=options.home)
+        self._job_desk = self._open_jobs(options, blobs)
+        self.batch_desk = self._open_batches(options, blobs, service)
         self._perform: Perform | None = None
         windows = open_windows(options.limits)
         users = Users(ledger=self.ledger, audit=Audit())
@@ -122,6 +152,11 @@ class Desk:
     def jobs(self) -> Jobs:
         """What is done when there is time."""
         return self._job_desk.jobs
+
+    @property
+    def batches(self) -> Batches:
+        """Many pictures under one request."""
+        return self.batch_desk.batches
 
     @property
     def results(self) -> Results:
@@ -157,12 +192,14 @@ class Desk:
         self.bury_the_dead()
         if self._perform is not None:
             self._job_desk.start(self._perform)
+        self.batch_desk.start()
         self._webhook_desk.start()
         self._housekeeper.start()
 
     def stop_working(self) -> None:
         """Finish what is being worked on; before the service closes."""
         self._job_desk.close()
+        self.batch_desk.close()
 
     def close(self) -> None:
         """Leave; what is open was paid or refunded by its calls."""
@@ -178,6 +215,7 @@ class Desk:
             with self.database.write() as connection:
                 self.ledger.release(connection, dead)
                 self.replays.release(connection, dead)
+                self.batch_desk.release(connection, dead)
             self.instance.bury(dead)
 
     def sweep(self) -> None:
@@ -185,6 +223,7 @@ class Desk:
         with self.database.write() as connection:
             self.replays.sweep(connection)
         self._job_desk.sweep()
+        self.batch_desk.sweep()
         self._webhook_desk.sweep()
         if self.keeper is not None:
             self.keeper.sweep()
@@ -197,12 +236,23 @@ class Desk:
             instance_id=self.instance.id,
         )
 
-    def _open_jobs(self, options: DeskOptions) -> JobDesk:
+    def _open_batches(self, options: DeskOptions, blobs: BlobStore, service: Service) -> BatchDesk:
+        return BatchDesk(
+            self.database,
+            _batch_options(options),
+            service=service,
+            instance_id=self.instance.id,
+            blobs=blobs,
+            plans=options.plans,
+            outbox=self._webhook_desk.outbox,
+        )
+
+    def _open_jobs(self, options: DeskOptions, blobs: BlobStore) -> JobDesk:
         return JobDesk(
             self.database,
             _job_options(options),
             instance_id=self.instance.id,
-            blobs=open_blobs(options.blobs, home=options.home),
+            blobs=blobs,
             plans=options.plans,
         )
 

@@ -10,7 +10,7 @@ from okapia.domain.models import ModelChoice, ModelFacts, ModelReport
 from okapia.models.polite import politely
 from okapia.models.registry import Registry
 from okapia.pipeline.assemble import Assembler
-from okapia.pipeline.naming import Naming
+from okapia.pipeline.naming import Naming, RangeFiles
 from okapia.pipeline.run import Pipeline
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +40,11 @@ class Models:
     def profiles(self) -> dict[str, ModelChoice]:
         """The models behind each profile, by its name."""
         return dict(self._profiles)
+
+    @property
+    def ranges(self) -> RangeFiles:
+        """What answers go by besides what models bring."""
+        return self._assembler.ranges
 
     def choice(self, profile: str = WILD) -> ModelChoice:
         """Give the models of a profile.
@@ -109,6 +114,14 @@ class Models:
             ModelError: a model is unknown, not installed, damaged, or cannot be loaded.
         """
         return self._assembler.pipeline(choice)
+
+    def fingerprint(self, choice: ModelChoice) -> str:
+        """Hash what the answers of a choice depend on beside picture and options; raises as `pipeline` does.
+
+        That is the networks, their cards, what runs them in which precision on which kind of device, how
+        pictures are decoded, what answers are named with, and Okapia's version.
+        """
+        return self._assembler.fingerprint(choice)
 
     def naming(self, choice: ModelChoice) -> Naming:
         """Give what the answers of a choice are made with; raises as `pipeline` does."""

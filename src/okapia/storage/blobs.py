@@ -25,7 +25,8 @@ class BlobStore(Protocol):
     `uploads/0d2f4c1e`. `okapia.storage.blob_rules.checked_key` says which names are keys; every
     method refuses others with `InvalidRequest`.
 
-    Every method but `keys` is one step for those who look on: a blob is there whole or not at all.
+    Every method but `keys` and `chunks` is one step for those who look on: a blob is there whole or not at
+    all.
 
     Raises, in every method: `StorageUnavailable` where trying again later makes sense,
     `StorageRefused` where somebody has to change rights, credentials or settings first. Neither
@@ -54,6 +55,14 @@ class BlobStore(Protocol):
         """
         ...
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Give the blob piece by piece, in constant memory; errors are raised while iterating.
+
+        Raises:
+            BlobMissing: there is none.
+        """
+        ...
+
     def size(self, key: str) -> int | None:
         """Give the number of bytes; None where there is no such blob."""
         ...
@@ -73,6 +82,18 @@ class BlobStore(Protocol):
 
         Args:
             expires_in_s: 1 .. 604,800 (seven days, the limit of all three clouds).
+        """
+        ...
+
+    def download_url(self, key: str, *, expires_in_s: int, filename: str) -> str | None:
+        """Let somebody fetch this blob without passing through the server; the URL is a secret.
+
+        None where the storage cannot, as for `upload_url`: the server then gives it out itself. Whether there
+        is such a blob is not looked at.
+
+        Args:
+            expires_in_s: 1 .. 604,800 (seven days, the limit of all three clouds).
+            filename: what the file is to be called; a cloud that cannot be told takes the key's last segment.
         """
         ...
 

@@ -19,8 +19,9 @@ from threading import Thread
 
 import httpcore
 
-from okapia.domain.errors import SourceRefused, SourceUnavailable
+from okapia.domain.errors import SourceRefused
 from okapia.storage.addresses import may_connect
+from okapia.storage.fetch_errors import HostSilent
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Gives the addresses of a host name and port, as text, best first; raises OSError or ValueError for none."""
@@ -64,7 +65,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
     Raises from `connect_tcp`, next to httpcore's errors:
         SourceRefused: one of the addresses is not allowed; one is enough, for which of them gets
             connected is not the caller's affair. The message names none: they may be a secret.
-        SourceUnavailable: the name does not resolve.
+        HostSilent: the name does not resolve.
         TimeoutError: it does not in time, or the deadline has passed.
     """
 
@@ -94,7 +95,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
                 failure = error
             else:
                 return _TimedStream(stream, self._deadline)
-        raise failure or SourceUnavailable("the host has no address")
+        raise failure or HostSilent("the host has no address")
 
     def _addresses(self, host: str, port: int, *, timeout: float | None) -> list[str]:
         """Give the host's addresses in the form that cannot be taken for a name, all of them checked."""
@@ -164,4 +165,4 @@ def _within(seconds: float, ask: Callable[[], Sequence[str]]) -> Sequence[str]:
     except TimeoutError:
         raise
     except (OSError, ValueError) as error:
-        raise SourceUnavailable("the host is not known") from error
+        raise HostSilent("the host is not known") from error

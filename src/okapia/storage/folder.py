@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +51,9 @@ class _Listing:
     problems: list[ScanProblem] = field(default_factory=list)
 
 
-def scan(paths: Sequence[Path]) -> Iterator[FoundImage | ScanProblem]:
+def scan(
+    paths: Sequence[Path], *, suffixes: Collection[str] = SUFFIXES
+) -> Iterator[FoundImage | ScanProblem]:
     """Find the pictures in folders, however deep, one after the other.
 
     The order is that of `paths`, and within a folder that of the names, code point by code
@@ -59,7 +61,7 @@ def scan(paths: Sequence[Path]) -> Iterator[FoundImage | ScanProblem]:
     relative to the deepest folder that holds all of those paths, so that no two share a name.
 
     Skipped: names with a leading dot (hidden files, and the `._*` shadows that macOS leaves on
-    camera cards), `SYSTEM_FOLDERS`, other suffixes than `SUFFIXES`. Linked folders are not
+    camera cards), `SYSTEM_FOLDERS`, other suffixes than `suffixes`. Linked folders are not
     followed, since they may lead in circles; each is a `ScanProblem`. A file that is named in
     `paths` itself is taken whatever its name.
 
@@ -71,7 +73,7 @@ def scan(paths: Sequence[Path]) -> Iterator[FoundImage | ScanProblem]:
     """
     absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - resolve() would follow links and rename pictures
     _check(absolute)
-    return _scan(absolute)
+    return _scan(absolute, suffixes)
 
 
 def read_image(path: Path, *, max_bytes: int) -> bytes:
@@ -110,17 +112,17 @@ def _check(paths: Sequence[Path]) -> None:
                 raise InvalidRequest(f"expected separate paths, {path} lies in {parent}", param="paths")
 
 
-def _scan(paths: Sequence[Path]) -> Iterator[FoundImage | ScanProblem]:
-    base = _base(paths)
+def _scan(paths: Sequence[Path], suffixes: Collection[str]) -> Iterator[FoundImage | ScanProblem]:
+    base = common_folder(paths)
     for path in paths:
         name = path.relative_to(base).as_posix() if base else path.as_posix()
         if path.is_dir():
-            yield from _walk(path, prefix="" if name == "." else f"{name}/")
+            yield from _walk(path, prefix="" if name == "." else f"{name}/", suffixes=suffixes)
         else:
             yield FoundImage(path, name)
 
 
-def _base(paths: Sequence[Path]) -> Path | None:
+def common_folder(paths: Sequence[Path]) -> Path | None:
     """Give the folder that names are relative to; None when the paths lie on several drives."""
     folders = [path if path.is_dir() else path.parent for path in paths]
     try:
@@ -129,7 +131,7 @@ def _base(paths: Sequence[Path]) -> Path | None:
         return None
 
 
-def _walk(root: Path, *, prefix: str) -> Iterator[FoundImage | ScanProblem]:
+def _walk(root: Path, *, prefix: str, suffixes: Collection[str]) -> Iterator[FoundImage | ScanProblem]:
     """Depth first, without recursion: folders may nest deeper than Python's stack."""
     pending = [""]
     while pending:
@@ -137,18 +139,18 @@ def _walk(root: Path, *, prefix: str) -> Iterator[FoundImage | ScanProblem]:
         if name and not name.endswith("/"):
             yield FoundImage(root / name, prefix + name)
             continue
-        listing = _list(root, name=name, prefix=prefix)
+        listing = _list(root, name=name, prefix=prefix, suffixes=suffixes)
         yield from listing.problems
         pending.extend(sorted(listing.names, reverse=True))
 
 
-def _list(root: Path, *, name: str, prefix: str) -> _Listing:
+def _list(root: Path, *, name: str, prefix: str, suffixes: Collection[str]) -> _Listing:
     """Read one folder; what was read before an error counts."""
     listing, folder = _Listing(), root / name
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                _sort_in(entry, listing, parent=name, prefix=prefix)
+                _sort_in(entry, listing, parent=name, prefix=prefix, suffixes=suffixes)
     except OSError as error:
         problem = UnreadableFile(f"cannot read the folder: {_reason(error)}")
         shown = (prefix + name).rstrip("/") or "."
@@ -156,7 +158,9 @@ def _list(root: Path, *, name: str, prefix: str) -> _Listing:
     return listing
 
 
-def _sort_in(entry: os.DirEntry[str], listing: _Listing, *, parent: str, prefix: str) -> None:
+def _sort_in(
+    entry: os.DirEntry[str], listing: _Listing, *, parent: str, prefix: str, suffixes: Collection[str]
+) -> None:
     """Put one entry of a folder where it belongs, or nowhere."""
     if entry.name.startswith(".") or entry.name.casefold() in SYSTEM_FOLDERS:
         return
@@ -166,7 +170,7 @@ def _sort_in(entry: os.DirEntry[str], listing: _Listing, *, parent: str, prefix:
             listing.names.append(f"{name}/")
             return
         problem = UnreadableFile("a link to a folder, not followed; name the folder itself to include it")
-    elif Path(entry.name).suffix.lower() not in SUFFIXES:
+    elif Path(entry.name).suffix.lower() not in suffixes:
         return
     elif entry.is_file():
         listing.names.append(name)

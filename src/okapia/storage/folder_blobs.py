@@ -18,6 +18,7 @@ from okapia.storage.private_files import (
     write_durably,
 )
 
+_CHUNK = 1 << 20
 _REFUSALS = (PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
@@ -49,6 +50,14 @@ class FolderBlobs:
             raise PayloadTooLarge(max_bytes=max_bytes)
         return data
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        path = self._path(key)
+        if _size(path) is None:
+            raise BlobMissing
+        with _translated(), path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
     def size(self, key: str) -> int | None:
         return _size(self._path(key))
 
@@ -59,6 +68,11 @@ class FolderBlobs:
 
     def upload_url(self, key: str, *, content_type: str, expires_in_s: int) -> SignedUpload | None:
         del content_type, expires_in_s
+        checked_key(key)
+        return None
+
+    def download_url(self, key: str, *, expires_in_s: int, filename: str) -> str | None:
+        del expires_in_s, filename
         checked_key(key)
         return None
 

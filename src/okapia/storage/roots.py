@@ -1,4 +1,4 @@
-"""Files that callers may name: those below configured folders, and nothing else of the machine."""
+"""Files and folders that callers may name: those below configured ones, and nothing else of the machine."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ class _Root:
 
 
 class SourceRoots:
-    """Reads regular files below some folders; without folders, none."""
+    """Reads regular files below some folders, and finds folders there; without folders, none."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         """Look the folders up, once.
@@ -48,20 +48,43 @@ class SourceRoots:
                 file. Whether something outside exists changes neither class nor message.
             UnreadableFile: below the folders, and missing, forbidden or larger than `max_bytes`.
         """
+        try:
+            root, real = self._located(path)
+            return _read(root, real, max_bytes=max_bytes)
+        except OSError as error:
+            raise _unreadable("file", error) from error
+
+    def folder(self, path: str) -> Path:
+        """Give where a folder really is; links are followed as long as they end below one of the folders.
+
+        Raises:
+            SourceRefused: as `read`.
+            UnreadableFile: below the folders, and missing, forbidden or no folder.
+        """
+        try:
+            _, real = self._located(path)
+            if not stat.S_ISDIR(real.stat().st_mode):
+                raise UnreadableFile("expected a folder, got a file or device")
+        except OSError as error:
+            raise _unreadable("folder", error) from error
+        return real
+
+    def _located(self, path: str) -> tuple[Path, Path]:
+        """Give the configured folder that a path leads below, and where it leads, without any link."""
         if not self._roots:
             raise SourceRefused("naming files is off; set OKAPIA_SOURCE_ROOTS")
         named = _named(path)
         if not any(named.is_relative_to(way) for root in self._roots for way in (root.given, root.real)):
             raise SourceRefused(_OUTSIDE)
-        try:
-            real = Path(os.path.realpath(named))
-            root = next((root.real for root in self._roots if real.is_relative_to(root.real)), None)
-            if root is None:
-                raise SourceRefused(_OUTSIDE)
-            return _read(root, real, max_bytes=max_bytes)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise UnreadableFile(f"cannot read the file: {reason}") from error
+        real = Path(os.path.realpath(named))
+        for root in self._roots:
+            if real.is_relative_to(root.real):
+                return root.real, real
+        raise SourceRefused(_OUTSIDE)
+
+
+def _unreadable(what: str, error: OSError) -> UnreadableFile:
+    return UnreadableFile(f"cannot read the {what}: {error.strerror or type(error).__name__}")
 
 
 def _root(path: Path) -> _Root:

@@ -4,12 +4,15 @@ Nothing is sent here: `okapia.webhooks.courier` does, once the transaction is co
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import uuid4
 
 from sqlalchemy import Connection, Select, insert, select
 
 from okapia.database.tables import webhook_deliveries, webhook_endpoints
 from okapia.domain.clock import Clock, utc_now
+from okapia.domain.errors import NotFound
+from okapia.domain.refusals import WrongState
 from okapia.webhooks.deliveries import DeliveryState, check_enabled
 from okapia.webhooks.endpoints import Endpoint, listening
 from okapia.webhooks.events import Event, EventType, Seen, detection_event, encode
@@ -33,6 +36,12 @@ class Outbox:
         )
         if kept:
             self._write(connection, event, kept)
+
+    def emit_to(self, connection: Connection, endpoint_id: str, event: Event) -> None:
+        """Tell one endpoint what happened, whatever it subscribed to, unless it is gone or disabled."""
+        with suppress(NotFound, WrongState):
+            check_enabled(connection, endpoint_id)
+            self._write(connection, event, [endpoint_id])
 
     def emit_detections(self, connection: Connection, user_id: str, *seen: Seen) -> None:
         """Tell a user's endpoints of the detections in pictures that they want to know of.

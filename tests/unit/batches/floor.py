@@ -81,7 +81,7 @@ class Floor:
     def merge(self) -> Batch:
         lease = self.claimed(Kind.MERGE)
         with self.database.write() as connection:
-            return self.ledger.commit_merge(connection, lease)
+            return self.ledger.commit_merge(connection, lease, [])
 
     def now(self, batch: Batch) -> Batch:
         with self.database.read() as connection:

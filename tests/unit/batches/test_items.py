@@ -13,6 +13,7 @@ items = st.builds(
     n_bytes=st.none() | st.integers(0, 2**40),
     problem=st.none() | st.just("a broken link"),
     version=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    sealed=st.none() | st.just("c2VhbGVk"),
 )
 
 

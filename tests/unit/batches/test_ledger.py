@@ -12,6 +12,7 @@ from okapia.batches.ledger import LEASE
 from tests.unit.batches.floor import Floor, foxes, new_batch
 
 A_MOMENT = timedelta(seconds=1)
+DAY = timedelta(days=1)
 
 
 def test_a_batch_is_listed_worked_off_and_merged(floor: Floor) -> None:
@@ -212,7 +213,7 @@ def test_a_cancellation_during_the_merge_stands(floor: Floor) -> None:
     with floor.database.write() as connection:
         assert not floor.ledger.renew(connection, lease)
     with pytest.raises(LeaseLost), floor.database.write() as connection:
-        floor.ledger.commit_merge(connection, lease)
+        floor.ledger.commit_merge(connection, lease, [])
     assert floor.now(batch).state is State.CANCELED
 
 
@@ -275,3 +276,32 @@ def test_a_commit_is_all_or_nothing(floor: Floor) -> None:
     with floor.database.read() as connection:
         assert floor.ledger.progress(connection, batch.id).counts == Counts()
     assert floor.commit(lease).state is State.MERGING
+
+
+def test_a_clock_that_goes_back_holds_no_task_up(floor: Floor) -> None:
+    batch = floor.listed([2, 3])
+    first = floor.claimed(Kind.SHARD)
+
+    floor.watch.pass_by(-30 * DAY)
+    floor.commit(first)
+    second = floor.claimed(Kind.SHARD)
+    with floor.database.write() as connection:
+        assert floor.ledger.renew(connection, second)
+    floor.commit(second)
+    floor.merge()
+
+    assert floor.now(batch).state is State.COMPLETED
+
+
+def test_a_clock_that_jumps_ahead_lets_another_have_the_task_and_counts_it_once(floor: Floor) -> None:
+    batch = floor.listed([2])
+    late = floor.claimed(Kind.SHARD)
+
+    floor.watch.pass_by(30 * DAY)
+    other = floor.beside("another process")
+    other.commit(other.claimed(Kind.SHARD))
+
+    with pytest.raises(LeaseLost):
+        floor.commit(late)
+    floor.merge()
+    assert floor.now(batch).state is State.COMPLETED

@@ -1,24 +1,20 @@
-"""What a batch says it did can be counted again from its files, and becomes one result file."""
+"""What a batch says it did can be counted again from its files."""
 
 import hashlib
-import json
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from okapia.batches.batch import Counts, ShardFile, Verdict
-from okapia.batches.results import BatchResults, ShardDamaged
+from okapia.batches.batch import Counts, LeaseLost, ShardFile, Verdict
+from okapia.batches.items import Item, pack
+from okapia.batches.results import BatchResults, KeptFile, ShardDamaged
 from okapia.batches.verdicts import count, verdict_of
 from okapia.domain.types import Analysis, BBox, Category, Detection, Failure, ImageInfo, ImageResult
-from okapia.formats.base import RunInfo, Writing, format_named
 from okapia.formats.shard_file import ShardRow, encode
 from okapia.storage.folder_blobs import FolderBlobs
 
 BOX = Detection(BBox(0.1, 0.2, 0.3, 0.4), Category.ANIMAL, 0.75, "animal")
-INFO = RunInfo("megadetector-lite", datetime(2026, 6, 1), 0.2)  # noqa: DTZ001 - local time, as the format wants it
-WRITING = Writing(keep_above=0.05, models="megadetector-lite")
 
 
 def picture(name: str) -> ImageResult:
@@ -71,7 +67,7 @@ def test_a_ledger_that_says_something_else_is_found_out(
 
 @pytest.mark.parametrize("harm", ["changed", "deleted"])
 def test_a_damaged_file_is_found_out_and_never_merged(
-    blobs: FolderBlobs, shards: list[tuple[ShardFile, Counts]], harm: str, tmp_path: Path
+    blobs: FolderBlobs, shards: list[tuple[ShardFile, Counts]], harm: str
 ) -> None:
     name = shards[1][0].name
     if harm == "deleted":
@@ -79,38 +75,63 @@ def test_a_damaged_file_is_found_out_and_never_merged(
     else:
         data = blobs.read(name, max_bytes=10_000_000)
         blobs.put(name, [data[:-1] + b"!"], max_bytes=10_000_000)
-    results, target = BatchResults(blobs), tmp_path / "results.json"
+    results = BatchResults(blobs)
 
     assert "0000001-1.parquet" in results.recount(shards).problems[0]
     with pytest.raises(ShardDamaged):
-        results.write(
-            [file for file, _ in shards], target, format_named("megadetector"), writing=WRITING, info=INFO
-        )
-    assert not target.exists()
+        list(results.rows(file for file, _ in shards))
 
 
-def test_the_shards_become_one_file_in_the_order_of_the_listing(
-    blobs: FolderBlobs, shards: list[tuple[ShardFile, Counts]], tmp_path: Path
+def test_pictures_that_were_listed_have_to_be_in_their_file_once(
+    blobs: FolderBlobs, shards: list[tuple[ShardFile, Counts]]
 ) -> None:
-    target = tmp_path / "results.json"
-    files = [file for file, _ in shards]
+    listed = [pack([Item("a.jpg"), Item("b.jpg")]), pack([Item("c.jpg")])]
+    other = [pack([Item("a.jpg"), Item("a.jpg"), Item("b.jpg")]), pack([Item("d.jpg")])]
+    results = BatchResults(blobs)
 
-    BatchResults(blobs).write(files, target, format_named("megadetector"), writing=WRITING, info=INFO)
+    assert results.recount(shards, listed=listed).problems == ()
+    assert results.recount(shards, listed=other).problems == (
+        "batches/7f/0000000-1.parquet: 1 listed pictures are not in the file, 0 are too many",
+        "batches/7f/0000001-1.parquet: 1 listed pictures are not in the file, 1 are too many",
+    )
 
-    document = json.loads(target.read_text())
-    assert [image["file"] for image in document["images"]] == ["a.jpg", "b.jpg", "c.jpg"]
-    assert document["images"][1]["failure"] == "missing: not there any more"
-    assert document["images"][2]["detections"][0]["conf"] == 0.75
+
+def test_the_pictures_come_in_the_order_of_the_listing(
+    blobs: FolderBlobs, shards: list[tuple[ShardFile, Counts]]
+) -> None:
+    results, files = BatchResults(blobs), [file for file, _ in shards]
+
+    assert [row.result.name for row in results.rows(files)] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert [row.result for row in results.rows(files, is_wanted=lambda name: name > "b")] == [
+        gone("b.jpg"),
+        picture("c.jpg"),
+    ]
+    assert [results.names(file) for file in files] == [["a.jpg", "b.jpg"], ["c.jpg"]]
 
 
 def test_a_finished_file_is_kept_as_it_is(blobs: FolderBlobs, tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_bytes(b"x" * 3_000_000)
 
-    size = BatchResults(blobs).keep(path, "batches/7f/megadetector.json")
+    kept = BatchResults(blobs).keep(path, "batches/7f/megadetector.json", check=lambda: None)
 
-    assert size == 3_000_000
-    assert blobs.read("batches/7f/megadetector.json", max_bytes=size) == path.read_bytes()
+    assert kept == KeptFile(3_000_000, hashlib.sha256(path.read_bytes()).hexdigest())
+    assert blobs.read("batches/7f/megadetector.json", max_bytes=3_000_000) == path.read_bytes()
+
+
+def test_keeping_a_file_can_be_called_off(blobs: FolderBlobs, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(b"x" * 3_000_000)
+    turns = iter([None, None])
+
+    def check() -> None:
+        if next(turns, LeaseLost) is LeaseLost:
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        BatchResults(blobs).keep(path, "batches/7f/megadetector.json", check=check)
+
+    assert list(blobs.keys("")) == []
 
 
 def test_every_verdict_has_a_count() -> None:

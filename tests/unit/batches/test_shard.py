@@ -57,7 +57,7 @@ def test_a_shard_has_a_row_for_every_picture_in_the_order_of_the_listing(folder:
     rows = decode(result.data)
     assert [row.result.name for row in rows] == ["cam 1/a.jpg", "cam 1/b.jpg", "cam 1/c.JPG", "cam 2"]
     assert [row.verdict for row in rows] == ["missing", "done", "failed", "failed"]
-    assert [row.sha256 for row in rows] == [None, hashlib.sha256(b"xx").hexdigest(), None, None]
+    assert [row.result.sha256 for row in rows] == [None, hashlib.sha256(b"xx").hexdigest(), None, None]
     assert result.counts == Counts(done=1, missing=1, failed=2)
 
 

@@ -1,25 +1,27 @@
 """Batches from the folder to their outputs, with everything that can get in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from okapia.accounts.ledger import Ledger
-from okapia.batches.batch import Batch, Counts, ShardFile, State
+from okapia.batches.batch import Batch, Counts, Kind, ShardFile, State
 from okapia.batches.closing import BATCHES_INSTANCE, BatchClosing
 from okapia.batches.folder_source import FolderSource
+from okapia.batches.items import unpack
+from okapia.batches.results import BatchResults
 from okapia.batches.selection import Selection
-from okapia.batches.shard import Picture
+from okapia.batches.shard import Picture, work_off
 from okapia.batches.source import CredentialsNeeded, Source
-from okapia.batches.worker import BatchWorker, Trade
+from okapia.batches.worker import MOST_ATTEMPTS, BatchWorker, Trade
 from okapia.database.engine import Database
 from okapia.domain.callers import Plan
 from okapia.domain.types import ImageResult
-from okapia.formats.shard_file import decode
 from okapia.storage.folder_blobs import FolderBlobs
 from tests.ledger_books import assert_balanced
 from tests.unit.batches.floor import Floor, new_batch
@@ -40,6 +42,7 @@ class Workshop:
 
     Attributes:
         outputs: names of the pictures of each finished batch, in the order of the listing.
+        told: batches as they ended.
     """
 
     floor: Floor
@@ -49,21 +52,21 @@ class Workshop:
     selection: Selection = field(default_factory=Selection)
     analyse: Callable[[Iterator[Picture]], Iterator[ImageResult]] = lengths
     outputs: dict[str, list[str]] = field(default_factory=dict)
+    told: list[Batch] = field(default_factory=list)
 
     def worker(self) -> BatchWorker:
         floor = self.floor
-        credit = Ledger(plans=PLANS, instance_id=BATCHES_INSTANCE, clock=floor.watch)
         trade = Trade(
             open_source=lambda _: self.source,
             selection=lambda _: self.selection,
-            analyse=lambda _: self.analyse,
+            work_off=lambda _, items: work_off(unpack(items), self.source, self.analyse),
             finish=self._finish,
         )
         return BatchWorker(
             floor.database,
             ledger=floor.ledger,
             store=floor.store,
-            closing=BatchClosing(store=floor.store, ledger=floor.ledger, credit=credit),
+            closing=self.closing(),
             blobs=self.blobs,
             trade=trade,
         )
@@ -83,9 +86,19 @@ class Workshop:
         with self.floor.database.read() as connection:
             return credit.balance(connection, user_id).account.available
 
-    def _finish(self, batch: Batch, files: list[ShardFile]) -> None:
-        shards = [decode(self.blobs.read(file.name, max_bytes=1 << 20)) for file in files]
-        self.outputs[batch.id] = [row.result.name for shard in shards for row in shard]
+    def closing(self) -> BatchClosing:
+        floor = self.floor
+        credit = Ledger(plans=PLANS, instance_id=BATCHES_INSTANCE, clock=floor.watch)
+        return BatchClosing(store=floor.store, ledger=floor.ledger, credit=credit, tell=self._tell)
+
+    def _tell(self, _: Connection, batch: Batch) -> None:
+        self.told.append(batch)
+
+    def _finish(
+        self, batch: Batch, files: list[ShardFile], _: Callable[[], None]
+    ) -> list[Mapping[str, object]]:
+        self.outputs[batch.id] = [row.result.name for row in BatchResults(self.blobs).rows(files)]
+        return [{"name": "all.json"}]
 
 
 @pytest.fixture
@@ -113,6 +126,8 @@ def test_every_picture_of_a_folder_is_in_the_outputs_once_and_in_order(workshop:
 
     ended = workshop.floor.now(batch)
     assert (ended.state, ended.images) == (State.COMPLETED, 600)
+    assert [*ended.outputs] == [{"name": "all.json"}]
+    assert workshop.told == [ended]
     assert workshop.outputs[batch.id] == [f"{number:04d}.jpg" for number in range(600)]
     assert workshop.counts(batch) == Counts(done=600)
 
@@ -218,11 +233,9 @@ def test_a_canceled_batch_costs_what_was_done(workshop: Workshop) -> None:
     worker = workshop.worker()
     worker.run_next()
     worker.run_next()
-    credit = Ledger(plans=PLANS, instance_id=BATCHES_INSTANCE, clock=workshop.floor.watch)
-    closing = BatchClosing(store=workshop.floor.store, ledger=workshop.floor.ledger, credit=credit)
 
     with workshop.floor.database.write() as connection:
-        closing.end(connection, batch.id, State.CANCELED)
+        workshop.closing().end(connection, batch.id, State.CANCELED)
     workshop.run()
 
     assert workshop.floor.now(batch).state is State.CANCELED
@@ -247,3 +260,66 @@ def test_what_a_worker_did_that_lost_its_lease_leaves_no_file(workshop: Workshop
     with workshop.floor.database.read() as connection:
         files = {file.name for file, _ in workshop.floor.ledger.files(connection, batch.id)}
     assert {*workshop.blobs.keys("batches")} == files
+
+
+def test_a_task_that_ends_its_workers_halts_the_batch_until_somebody_resumes_it(workshop: Workshop) -> None:
+    workshop.selection = Selection(first_n=10)
+    batch = workshop.floor.submit()
+    workshop.worker().run_next()
+    for _ in range(MOST_ATTEMPTS):
+        workshop.floor.claimed(Kind.SHARD)
+        workshop.floor.watch.pass_by(HOUR)
+
+    workshop.worker().run_next()
+    halted = workshop.floor.now(batch)
+    with workshop.floor.database.write() as connection:
+        workshop.floor.store.resume(connection, batch.id)
+    workshop.run()
+
+    assert halted.state is State.PAUSED
+    assert "10 attempts" in halted.message
+    assert workshop.floor.now(batch).state is State.COMPLETED
+
+
+def test_a_batch_of_one_worker_alone_is_left_to_it(workshop: Workshop) -> None:
+    batch = workshop.floor.submit(replace(new_batch(), worked_by="run"))
+
+    workshop.run()
+
+    assert workshop.floor.now(batch).state is State.LISTING
+    assert workshop.counts(batch) == Counts()
+
+
+def test_a_fault_of_a_worker_gives_its_task_back(workshop: Workshop) -> None:
+    workshop.selection = Selection(first_n=10)
+    batch = workshop.floor.submit()
+    worker = workshop.worker()
+    worker.run_next()
+
+    def crash(_: Iterator[Picture]) -> Iterator[ImageResult]:
+        raise RuntimeError("a fault")
+
+    workshop.analyse = crash
+    with pytest.raises(RuntimeError, match="a fault"):
+        worker.run_next()
+    workshop.analyse = lengths
+    workshop.floor.watch.pass_by(timedelta(seconds=11))
+    workshop.run()
+
+    assert workshop.floor.now(batch).state is State.COMPLETED
+
+
+def test_results_that_were_damaged_on_the_disk_halt_the_batch(workshop: Workshop) -> None:
+    batch = workshop.floor.submit()
+    worker = workshop.worker()
+    while workshop.floor.now(batch).state is not State.MERGING:
+        worker.run_next()
+    (name, *_) = sorted(workshop.blobs.keys("batches"))
+    workshop.blobs.put(name, [b"something else"], max_bytes=100)
+
+    workshop.run()
+
+    halted = workshop.floor.now(batch)
+    assert halted.state is State.PAUSED
+    assert name in halted.message
+    assert batch.id not in workshop.outputs

@@ -23,7 +23,7 @@ _AS_THE_PLAN = Rates()
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[str]:
+def serving(settings: Settings) -> Iterator[str]:
     app = build_app(settings, fox_service(settings.home))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -43,7 +43,7 @@ def _serving(settings: Settings) -> Iterator[str]:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Base URL of a server that needs no key."""
     home = tmp_path_factory.mktemp("home")
-    with _serving(Settings(home=home, max_body_bytes=2_000_000, private_webhooks=True)) as address:
+    with serving(Settings(home=home, max_body_bytes=2_000_000, private_webhooks=True)) as address:
         yield address
 
 
@@ -84,7 +84,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     home = tmp_path_factory.mktemp("house")
     settings = Settings(home=home, plans={"metered": {"included": 3}})
     accounts = open_accounts(settings)
-    with _serving(settings) as address:
+    with serving(settings) as address:
         yield House(address, accounts)
     assert_balanced(accounts.database)
     accounts.database.close()

@@ -1,6 +1,7 @@
 """MegaDetector results, as written."""
 
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -58,6 +59,18 @@ def written(target: Path, *results: ImageResult, info: RunInfo = INFO) -> dict[s
     write(target, *results, info=info)
     document: dict[str, object] = orjson.loads(target.read_bytes())
     return document
+
+
+def test_what_the_request_said_of_a_picture_comes_back_with_it(tmp_path: Path) -> None:
+    target = tmp_path / "results.json"
+    said = replace(picture("a.jpg"), meta="subject 7")
+    gone = ImageResult("b.jpg", Failure("missing", "not there"), meta="")
+
+    document = written(target, said, gone, picture("c.jpg"))
+
+    assert validate(target) == []
+    assert isinstance(document["images"], list)
+    assert [image.get("meta") for image in document["images"]] == ["subject 7", "", None]
 
 
 def test_a_blank_picture_a_fox_and_a_failure_make_a_valid_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okapia.domain.capture import BurstSequence, MoonPhase, TimeSource
+from okapia.domain.clips import Clip
 from okapia.domain.taxonomy import ANIMAL, Rank, Taxon
 from okapia.domain.types import (
     Analysis,
@@ -18,6 +19,7 @@ from okapia.domain.types import (
     Classification,
     Detection,
     Failure,
+    Gender,
     ImageInfo,
     ImageResult,
     Prediction,
@@ -25,7 +27,7 @@ from okapia.domain.types import (
     Restriction,
     Smoothing,
 )
-from okapia.formats.shard_file import ShardRow, decode, encode
+from okapia.formats.shard_file import ShardRow, decode, encode, names_in
 
 FOX = Taxon("4b8d1a2c", "mammalia", "carnivora", "canidae", "vulpes", "vulpes", "red fox")
 
@@ -58,7 +60,15 @@ answers = st.builds(
     smoothing=st.none() | st.just(Smoothing("family", FOX, "cam/0002.jpg")),
 )
 detections = st.builds(
-    Detection, boxes, st.sampled_from(Category), units, st.just("animal"), classes, st.none() | answers
+    Detection,
+    boxes,
+    st.sampled_from(Category),
+    units,
+    st.just("animal"),
+    classes,
+    st.none() | answers,
+    gender=st.none() | st.builds(Gender, units),
+    frame=st.none() | st.integers(0, 2**31),
 )
 images = st.builds(
     ImageInfo,
@@ -68,19 +78,42 @@ images = st.builds(
     st.integers(0, 2**40),
     units,
     st.sampled_from([CAPTURE, CaptureMetadata()]),
+    clip=st.none() | st.just(Clip(30_000 / 1001, (0, 30, 60), 2.0353686)),
 )
 analyses = st.builds(
     Analysis, images, st.lists(detections, max_size=4).map(tuple), st.none() | answers, classes
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 names = st.binary(min_size=1).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
-results = st.builds(ImageResult, names, analyses | st.builds(Failure, st.just("missing"), texts), units)
-rows = st.builds(ShardRow, results, st.just("done"), st.none() | texts, st.none() | st.just("0f" * 32))
+results = st.builds(
+    ImageResult,
+    names,
+    analyses | st.builds(Failure, st.just("missing"), texts),
+    units,
+    st.none() | texts,
+    st.none() | st.just("0f" * 32),
+)
+rows = st.builds(ShardRow, results, st.just("done"))
 
 
 @given(st.lists(rows, max_size=6))
 def test_a_shard_comes_back_as_it_was(shard: list[ShardRow]) -> None:
     assert decode(encode(shard)) == shard
+
+
+@given(st.lists(names, max_size=6))
+def test_a_shards_names_are_read_alone(known: list[str]) -> None:
+    shard = [ShardRow(ImageResult(name, Failure("missing", "gone")), "missing") for name in known]
+
+    assert names_in(encode(shard)) == known
+
+
+def test_only_the_wanted_pictures_of_a_shard_are_given() -> None:
+    shard = [
+        ShardRow(ImageResult(name, Failure("missing", "gone")), "missing") for name in ("a.jpg", "b.jpg")
+    ]
+
+    assert decode(encode(shard), is_wanted=lambda name: name == "b.jpg") == shard[1:]
 
 
 def test_columns_answer_questions_without_okapia() -> None:
@@ -89,7 +122,7 @@ def test_columns_answer_questions_without_okapia() -> None:
     )
     image = ImageInfo(2048, 1536, "JPEG", 900_000, capture=CAPTURE)
     shard = [
-        ShardRow(ImageResult("cam 1/fox.jpg", Analysis(image, (seen,))), "done", meta="site 7"),
+        ShardRow(ImageResult("cam 1/fox.jpg", Analysis(image, (seen,)), meta="site 7"), "done"),
         ShardRow(ImageResult("cam 1/\udcff.jpg", Failure("undecodable_image", "no JPEG")), "undecodable"),
     ]
 
@@ -98,6 +131,7 @@ def test_columns_answer_questions_without_okapia() -> None:
     assert [row["file"] for row in table] == ["cam 1/fox.jpg", "cam 1/%FF.jpg"]
     assert [row["verdict"] for row in table] == ["done", "undecodable"]
     assert (table[0]["width"], table[0]["captured_at"]) == (2048, CAPTURE.captured_at)
+    assert [row["meta"] for row in table] == ["site 7", None]
     assert table[0]["detections"] == [
         {
             "category": "animal",
@@ -109,9 +143,18 @@ def test_columns_answer_questions_without_okapia() -> None:
             "height": 0.4,
             "taxon": FOX.label,
             "score": 0.5,
+            "frame": None,
         }
     ]
     assert (table[1]["failure_code"], table[1]["detections"]) == ("undecodable_image", [])
+
+
+def test_texts_that_are_no_utf8_are_written_so_that_json_can_carry_them() -> None:
+    shard = [ShardRow(ImageResult("a.jpg", Failure("missing", "no \udcff"), meta="at \udcff"), "missing")]
+
+    (row,) = decode(encode(shard))
+
+    assert row.result == ImageResult("a.jpg", Failure("missing", "no %FF"), meta="at %FF")
 
 
 def test_what_is_no_shard_is_refused() -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from okapia.domain.clips import VIDEO_SUFFIXES
 from okapia.domain.errors import InvalidRequest, UnreadableFile
-from okapia.storage.folder import FoundImage, ScanProblem, read_image, scan
+from okapia.storage.folder import SUFFIXES, FoundImage, ScanProblem, read_image, scan
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 
@@ -41,6 +42,15 @@ def test_pictures_of_every_known_suffix_are_found_in_any_case(tmp_path: Path) ->
     make(tmp_path, *pictures, "notes.txt", "clip.mp4", "jpg", "model.jpg.part")
 
     assert names(scan([tmp_path])) == pictures
+
+
+def test_clips_are_found_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    make(tmp_path, "a.jpg", "b.MP4", "cam/c.avi", "cam/notes.txt")
+
+    found = scan([tmp_path], suffixes=SUFFIXES.union(VIDEO_SUFFIXES))
+
+    assert names(found) == ["a.jpg", "b.MP4", "cam/c.avi"]
+    assert names(scan([tmp_path])) == ["a.jpg"]
 
 
 def test_names_come_sorted_over_the_whole_tree(tmp_path: Path) -> None:

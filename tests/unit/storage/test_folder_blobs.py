@@ -79,7 +79,7 @@ def test_nobody_else_may_read_blobs(tmp_path: Path, careless_umask: None) -> Non
 def test_a_linked_file_is_no_blob(blobs: FolderBlobs, tmp_path: Path, outside: Path) -> None:
     (tmp_path / "blobs" / "lynx.jpg").symlink_to(outside)
 
-    for look in (blobs.size, lambda key: blobs.read(key, max_bytes=100)):
+    for look in (blobs.size, lambda key: blobs.read(key, max_bytes=100), lambda key: list(blobs.chunks(key))):
         with pytest.raises(StorageRefused, match="expected a regular file"):
             look("lynx.jpg")
 
@@ -106,6 +106,7 @@ def test_a_linked_folder_is_not_passed_through(blobs: FolderBlobs, tmp_path: Pat
     calls: list[Callable[[], object]] = [
         lambda: blobs.put(KEY, [b"lynx"], max_bytes=100),
         lambda: blobs.read(KEY, max_bytes=100),
+        lambda: list(blobs.chunks(KEY)),
         lambda: blobs.size(KEY),
         lambda: blobs.delete(KEY),
         lambda: list(blobs.keys("uploads")),

@@ -313,3 +313,34 @@ def test_a_root_has_to_be_an_existing_folder_named_absolutely(
 def test_the_whole_machine_and_the_kernels_folders_are_no_roots(root: str) -> None:
     with pytest.raises(InvalidSettings, match="folders of pictures"):
         SourceRoots([Path(root)])
+
+
+# --- folders ---------------------------------------------------------------------------
+
+
+def test_a_folder_is_where_its_links_lead(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(pictures / "cam 1")
+
+    assert SourceRoots([tmp_path]).folder(str(tmp_path / "latest")) == pictures / "cam 1"
+    assert SourceRoots([pictures]).folder(str(pictures)) == pictures
+
+
+@pytest.mark.parametrize("name", ["outside", "nowhere", "pictures/way out", "pictures/../outside"])
+def test_a_folder_outside_is_refused_whether_it_is_there_or_not(
+    pictures: Path, tmp_path: Path, name: str
+) -> None:
+    (pictures / "way out").symlink_to(tmp_path / "outside")
+
+    with pytest.raises(SourceRefused):
+        SourceRoots([pictures]).folder(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("name", ["gone", "cam 1/fox.jpg", "cam 1/fox.jpg/deeper"])
+def test_what_is_no_folder_is_unreadable(pictures: Path, name: str) -> None:
+    with pytest.raises(UnreadableFile):
+        SourceRoots([pictures]).folder(str(pictures / name))
+
+
+def test_without_roots_every_folder_is_refused(pictures: Path) -> None:
+    with pytest.raises(SourceRefused, match="OKAPIA_SOURCE_ROOTS"):
+        SourceRoots([]).folder(str(pictures))

@@ -13,4 +13,4 @@ def test_a_format_keeps_to_the_rules(result_format: Format, rule: Rule[Format]) 
 
 
 def test_the_formats_of_this_version() -> None:
-    assert [one.name for one in discover()] == ["megadetector", "speciesnet"]
+    assert [one.name for one in discover()] == ["csv", "jsonl", "megadetector", "parquet", "speciesnet"]

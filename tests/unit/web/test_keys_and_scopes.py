@@ -20,8 +20,11 @@ PUBLIC = {
     ("PUT", "/api/v1/uploads/{job_id}"),
     ("GET", "/v1/camera-trap/sync/"),
     ("GET", "/api/v1/camera-trap/sync/"),
+    ("GET", "/v1/batches/{batch_id}/files/{name}"),
+    *(("GET", f"/{version}/camera-trap/detection-batch/") for version in ("v2", "v3", "v4")),
+    ("GET", "/v4/camera-trap/detection-batch/output/{task_id}/{title}/{name}"),
 }
-"""Routes that need no key: these, and no others. An upload's URL is signed."""
+"""Routes that need no key: these, and no others. The URLs of uploads and of batches' files are signed."""
 
 
 def routes(house: House) -> list[tuple[str, str, Needs]]:

@@ -13,9 +13,10 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the two tables."""
+    """Make the three tables."""
     _make_batches()
     _make_batch_tasks()
+    _make_storages()
 
 
 def _make_batches() -> None:
@@ -29,12 +30,17 @@ def _make_batches() -> None:
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("worked_by", sa.String(length=64), nullable=False),
+        sa.Column("outputs", sa.JSON(), nullable=True),
         sa.Column("images", sa.BigInteger(), nullable=True),
         sa.Column("created_at", Moment(timezone=True), nullable=False),
         sa.Column("finished_at", Moment(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_batches_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
-        comment="Many pictures under one request; `sealed_secret` is forgotten when the batch ends.",
+        comment=(
+            "Many pictures under one request; `sealed_secret` is forgotten when the batch ends. `worked_by` "
+            "is empty, or names the only process that may work on it."
+        ),
     )
     op.create_index(
         op.f("ix_batches_state_priority_created_at"),
@@ -87,3 +93,15 @@ def _make_batch_tasks() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_batch_tasks_instance_id"), "batch_tasks", ["instance_id"], unique=False)
+
+
+def _make_storages() -> None:
+    op.create_table(
+        "storages",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", Moment(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_storages")),
+        comment="Places in clouds that have a name on this server.",
+    )
