@@ -15,6 +15,8 @@ _NOTHING = pack([])
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 """When a task may be taken that nobody has: before any time that a clock may go back to."""
 
+_MEANS = {Kind.LIST: State.LISTING, Kind.SHARD: State.RUNNING, Kind.MERGE: State.MERGING}
+
 AnyRow = Row[*tuple[object, ...]]
 
 
@@ -91,13 +93,14 @@ def file_of(row: AnyRow) -> ShardFile:
 
 
 def _due(connection: Connection, batch_id: str) -> State | None:
-    """Say which state open tasks mean; None when there is none, and nothing has been merged."""
-    mine = tasks.c.batch_id == batch_id
-    for kind, state in ((Kind.LIST, State.LISTING), (Kind.SHARD, State.RUNNING), (Kind.MERGE, State.MERGING)):
-        is_open = select(tasks.c.id).where(mine, tasks.c.kind == kind.value, tasks.c.finished_at.is_(None))
-        if connection.execute(is_open.limit(1)).one_or_none() is not None:
-            return state
-    return None
+    """Say which state open tasks mean; None when there is none, and nothing has been merged.
+
+    Those of one kind are open at a time: shards wait, without `free_at`, until they are all listed.
+    """
+    # Not "is null", which would read every task that has ended.
+    is_open = (tasks.c.batch_id == batch_id, tasks.c.free_at >= AT_ONCE)
+    kind = connection.execute(select(tasks.c.kind).where(*is_open).limit(1)).scalar_one_or_none()
+    return _MEANS[Kind(kind)] if kind is not None else None
 
 
 def _add_task(connection: Connection, batch_id: str, kind: Kind) -> None:
