@@ -1,5 +1,6 @@
 """The examples of `examples/`, as people use them: installed, added, served and called in every contract."""
 
+import json
 import os
 import subprocess
 import sys
@@ -50,7 +51,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @pytest.fixture(scope="module")
 def url(place: Place) -> Iterator[str]:
-    with server(settings=place.settings | {"OKAPIA_CLASSIFIER": ""}) as (url, _, _):
+    folder = place.home.parent / "survey"
+    folder.mkdir()
+    (folder / "bright.png").write_bytes(place.picture)
+    more = {"OKAPIA_CLASSIFIER": "", "OKAPIA_SOURCE_ROOTS": json.dumps([str(folder)])}
+    with server(settings=place.settings | more) as (url, _, _):
         yield url
 
 
@@ -103,6 +108,24 @@ def by_deepstack(url: str, model: str, picture: bytes) -> list[str]:
 @pytest.mark.parametrize("model", LABELS)
 def test_a_model_is_chosen_by_its_name(url: str, place: Place, model: str, ask: Ask) -> None:
     assert ask(url, model, place.picture) == [LABELS[model]]
+
+
+@pytest.mark.parametrize("model", LABELS)
+def test_a_batch_is_worked_off_by_the_model_that_is_named(url: str, place: Place, model: str) -> None:
+    wanted = {
+        "source": {"folder": str(place.home.parent / "survey")},
+        "model": model,
+        "outputs": {"formats": ["jsonl"]},
+    }
+    made = httpx.post(f"{url}/v1/batches", json=wanted).raise_for_status().json()
+
+    run(place, "batch", "watch", made["id"])
+    links = httpx.get(made["results_url"]).raise_for_status().json()["files"]
+    (answer,) = httpx.get(next(one["url"] for one in links if one["format"] == "jsonl")).text.splitlines()
+    versions = httpx.get(f"{url}/v4/camera-trap/detection-batch/supported_model_versions").json()
+
+    assert [box["label"] for box in json.loads(answer)["detections"]] == [LABELS[model]]
+    assert model in versions
 
 
 @pytest.mark.parametrize("model", LABELS)

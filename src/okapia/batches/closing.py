@@ -20,8 +20,8 @@ Tell = Callable[[Connection, Batch], None]
 class BatchClosing:
     """Ends batches, and settles what they cost with that: a credit for each picture that has an answer."""
 
-    def __init__(self, *, store: BatchStore, ledger: BatchLedger, credit: Ledger, tell: Tell) -> None:
-        """Book with a credit ledger of the instance `BATCHES_INSTANCE`."""
+    def __init__(self, *, store: BatchStore, ledger: BatchLedger, credit: Ledger | None, tell: Tell) -> None:
+        """Book with a credit ledger of the instance `BATCHES_INSTANCE`; None where batches cost nothing."""
         self._tell = tell
         self._store = store
         self._ledger = ledger
@@ -35,7 +35,7 @@ class BatchClosing:
             CreditsSpent: the account has fewer.
         """
         batch = self._ledger.commit_listing(connection, lease)
-        if batch.images:
+        if batch.images and self._credit is not None:
             reference = _reference(batch)
             self._credit.hold(
                 connection, batch.user_id, images=batch.images, reference=reference, key_id=key_id
@@ -54,7 +54,7 @@ class BatchClosing:
         return self._settled(connection, ended) if ended is not None else None
 
     def _settled(self, connection: Connection, batch: Batch) -> Batch:
-        if batch.images:
+        if batch.images and self._credit is not None:
             hold = Hold(batch.user_id, _reference(batch), images=batch.images, is_paid=False)
             answered = self._ledger.progress(connection, batch.id).counts.answered
             self._credit.close(connection, hold, done=answered)

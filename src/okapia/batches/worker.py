@@ -97,6 +97,16 @@ class BatchWorker:
             self._attempt(lease, batch, is_lost)
         return True
 
+    def try_next(self) -> bool:
+        """Do as `run_next`, in a loop that nothing ends: what went wrong is logged, and False as well."""
+        try:
+            return self.run_next()
+        except DatabaseUnavailable as error:
+            _log.warning("batches_wait_for_database", reason=str(error))
+        except Exception:  # noqa: BLE001 - the loop: a task that crashes is begun again later
+            _log.exception("task_crashed")
+        return False
+
     def _attempt(self, lease: Lease, batch: Batch, is_lost: Event) -> None:
         """Do a task; whatever stands in its way is said where its owner sees it."""
         if lease.attempts > MOST_ATTEMPTS:

@@ -1,13 +1,13 @@
 """Runs in the ledger of batches: what a run has got, whichever of its processes got it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from okapia.batches.batch import WORKED_ON, Batch, Lease, ShardFile, State
+from okapia.batches.batch import WORKED_ON, Batch, ShardFile, State
 from okapia.batches.closing import BatchClosing
 from okapia.batches.ledger import BatchLedger
 from okapia.batches.results import BatchResults
@@ -149,7 +149,7 @@ class RunLedger:
             self._database,
             ledger=ledger,
             store=self._store,
-            closing=_Unpaid(store=self._store, ledger=ledger),
+            closing=BatchClosing(store=self._store, ledger=ledger, credit=None, tell=_nobody),
             blobs=HaltingBlobs(self._blobs, halt),
             trade=trade,
             name=batch.worked_by,
@@ -190,24 +190,8 @@ class RunLedger:
         raise RunPaused((now and now.message) or "somebody ended the run")
 
 
-class _Unpaid(BatchClosing):
-    """Ends batches of this machine's own commands, which cost no credits and are told to nobody."""
-
-    def __init__(self, *, store: BatchStore, ledger: BatchLedger) -> None:
-        self._its_store = store
-        self._its_ledger = ledger
-
-    def commit_listing(self, connection: Connection, lease: Lease, *, key_id: str | None) -> Batch:
-        del key_id
-        return self._its_ledger.commit_listing(connection, lease)
-
-    def commit_merge(
-        self, connection: Connection, lease: Lease, outputs: Sequence[Mapping[str, object]]
-    ) -> Batch:
-        return self._its_ledger.commit_merge(connection, lease, outputs)
-
-    def end(self, connection: Connection, batch_id: str, to: State, *, message: str = "") -> Batch | None:
-        return self._its_store.end(connection, batch_id, to, message=message)
+def _nobody(_: Connection, __: Batch) -> None:
+    """Tell no endpoint how a command of this machine's own ended."""
 
 
 def _fingerprint(batch: Batch) -> object:

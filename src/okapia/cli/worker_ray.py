@@ -7,7 +7,6 @@ from pathlib import Path
 from secrets import token_bytes
 from threading import Thread
 
-import structlog
 import typer
 
 from okapia.app import engine_choice
@@ -18,7 +17,6 @@ from okapia.batches.source import SourceGone
 from okapia.cli.worker_desk import Workshop, open_workshop, until_stopped, where
 from okapia.cli.worker_site import Order, Place, make_site
 from okapia.domain.errors import ModelError, OkapiaError
-from okapia.domain.storage_errors import DatabaseUnavailable
 from okapia.domain.types import Failure
 from okapia.models.devices import parse_device
 from okapia.service.batch_request import OUTPUT, BatchRequest
@@ -27,8 +25,6 @@ from okapia.service.kits import Kit
 from okapia.service.storages import Storages, UnknownStorage
 from okapia.settings import Settings
 from okapia.storage.secrets import Vault
-
-_log = structlog.get_logger(__name__)
 
 _WAIT_S = 2.0
 """For room in the cluster, or for something to do."""
@@ -159,7 +155,7 @@ class _Desk:
         """Go on until the shift is over."""
         while not self._shift.is_over.is_set():
             try:
-                has_worked = self._seat.is_ready(timeout_s=_WAIT_S) and self._tried()
+                has_worked = self._seat.is_ready(timeout_s=_WAIT_S) and self._worker.try_next()
             except OkapiaError as error:
                 self._shift.refuse(error)
                 break
@@ -172,13 +168,3 @@ class _Desk:
             return self._seat.work_off(self._orders.of(batch, items))
         except ModelError as error:
             raise Interrupted(Failure.of(error)) from error
-
-    def _tried(self) -> bool:
-        """Work off a task; False when there was none, or none could be had."""
-        try:
-            return self._worker.run_next()
-        except DatabaseUnavailable as error:
-            _log.warning("batches_wait_for_database", reason=str(error))
-        except Exception:  # noqa: BLE001 - the loop: a task that crashes is begun again when its lease is over
-            _log.exception("task_crashed")
-        return False

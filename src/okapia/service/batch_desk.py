@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 
-import structlog
 from sqlalchemy import Connection
 
 from okapia.accounts.ledger import Ledger
@@ -19,7 +18,6 @@ from okapia.batches.worker import BatchWorker, Trade
 from okapia.database.engine import Database
 from okapia.domain.callers import Plan
 from okapia.domain.clock import utc_now
-from okapia.domain.storage_errors import DatabaseUnavailable
 from okapia.service.analysis import Service
 from okapia.service.batch_outputs import OutputMaker
 from okapia.service.batch_request import BatchRequest
@@ -35,8 +33,6 @@ from okapia.storage.signing import UrlSigner
 from okapia.webhooks.events import Event as Told
 from okapia.webhooks.events import EventType
 from okapia.webhooks.outbox import Outbox
-
-_log = structlog.get_logger(__name__)
 
 _VAULT, _SIGNER = "batch-secrets", "batch-outputs"
 """Names of the secrets in the home folder; all processes on one database need the same."""
@@ -169,20 +165,9 @@ class BatchDesk:
 
     def _work(self, worker: BatchWorker) -> None:
         while not self._is_closing.is_set():
-            if not _tried(worker):
+            if not worker.try_next():
                 self._wanted.wait(_POLL_S)
                 self._wanted.clear()
-
-
-def _tried(worker: BatchWorker) -> bool:
-    """Work off a task; False when there was none, or none could be had."""
-    try:
-        return worker.run_next()
-    except DatabaseUnavailable as error:
-        _log.warning("batches_wait_for_database", reason=str(error))
-    except Exception:  # noqa: BLE001 - the loop: a task that crashes is begun again when its lease is over
-        _log.exception("task_crashed")
-    return False
 
 
 def _told_to(outbox: Outbox) -> Callable[[Connection, Batch], None]:
